@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Make .venv from pyproject.toml. usage: tools/setup.sh demo|test
+# "demo" brings the controller alone, "test" all that `make test` uses. Does nothing when it is up to date.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+want=${1:?usage: tools/setup.sh demo|test}
+
+packages() {
+    "$1" - "$want" <<'PY'
+import sys, tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))
+names = list(project["project"]["dependencies"])
+if sys.argv[1] == "test":
+    names += project["dependency-groups"]["test"]
+print("\n".join(names))
+PY
+}
+
+apt_install() {
+    local run=()
+    if ! command -v apt-get >/dev/null; then
+        echo "Please install: $*" >&2
+        exit 1
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        sudo -n true 2>/dev/null || { echo "These system packages are missing, and this user cannot install them: $*" >&2; exit 1; }
+        run=(sudo -n)
+    fi
+    echo "Installing system packages: $*"
+    "${run[@]}" apt-get update -qq
+    "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+if ! python=$(tools/python.sh 2>/dev/null); then
+    apt_install python3 python3-venv
+    python=$(tools/python.sh 2>/dev/null) || {
+        apt_install python3.11 python3.11-venv
+        python=$(tools/python.sh)
+    }
+fi
+
+stamp=.venv/.$want
+list="$(packages "$python") $("$python" --version)"
+if [ -x .venv/bin/ansible-playbook ] && { [ "$(cat "$stamp" 2>/dev/null)" = "$list" ]; }; then
+    exit 0
+fi
+echo "Setting up .venv with $("$python" --version) for: $want"
+[ -x .venv/bin/python ] && [ "$(.venv/bin/python --version)" = "$("$python" --version)" ] || "$python" -m venv --clear .venv
+packages "$python" | .venv/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+echo "$list" > "$stamp"
+[ "$want" != test ] || echo "$(packages "$python" >/dev/null; want=demo; packages "$python") $("$python" --version)" > .venv/.demo
