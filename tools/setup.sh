@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 want=${1:?usage: tools/setup.sh demo|test}
 
-packages() {
-    "$1" - "$want" <<'PY'
+packages() { # packages demo|test
+    "$python" - "$1" <<'PY'
 import sys, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))
 names = list(project["project"]["dependencies"])
@@ -39,13 +39,17 @@ if ! python=$(tools/python.sh 2>/dev/null); then
     }
 fi
 
-stamp=.venv/.$want
-list="$(packages "$python") $("$python" --version)"
-if [ -x .venv/bin/ansible-playbook ] && { [ "$(cat "$stamp" 2>/dev/null)" = "$list" ]; }; then
+stamp() { # stamp demo|test: changes with the interpreter and with what is asked of it
+    echo "$("$python" --version) $(packages "$1" | tr '\n' ' ')"
+}
+
+if [ -x .venv/bin/ansible-playbook ] && [ "$(cat ".venv/.$want" 2>/dev/null)" = "$(stamp "$want")" ]; then
     exit 0
 fi
 echo "Setting up .venv with $("$python" --version) for: $want"
-[ -x .venv/bin/python ] && [ "$(.venv/bin/python --version)" = "$("$python" --version)" ] || "$python" -m venv --clear .venv
-packages "$python" | .venv/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
-echo "$list" > "$stamp"
-[ "$want" != test ] || echo "$(packages "$python" >/dev/null; want=demo; packages "$python") $("$python" --version)" > .venv/.demo
+if ! [ -x .venv/bin/python ] || [ "$(.venv/bin/python --version)" != "$("$python" --version)" ]; then
+    "$python" -m venv --clear .venv
+fi
+packages "$want" | .venv/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+stamp "$want" > ".venv/.$want"
+stamp demo > .venv/.demo
