@@ -1,0 +1,203 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: engine - the Docker Engine. The only file that imports the docker SDK.
+
+Dictionaries go in and out in the Engine API's own shape (https://docs.docker.com/reference/api/engine/).
+"""
+
+from __future__ import annotations
+
+import select
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_arguments, without_secrets
+
+try:
+    import docker
+    import docker.errors
+    from requests.exceptions import RequestException
+except ImportError:
+    DOCKER_IMPORT_ERROR: str | None = traceback.format_exc()
+else:
+    DOCKER_IMPORT_ERROR = None
+
+_READ_SIZE = 65536
+
+
+class EngineError(Exception):
+    """The engine could not be reached, or refused. `status` is its HTTP status, None when it was not reached."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Watch:
+    """A container's output stream: its end is the container's, seen at once and without asking again and again."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def ended(self, seconds: float) -> bool:
+        """Wait up to `seconds`; return True as soon as the stream has ended. Output is thrown away."""
+        readable, _writable, _failed = select.select([self._stream], [], [], seconds)
+        return bool(readable) and not self._read()
+
+    def close(self) -> None:
+        """Let go of the stream; the container does not notice."""
+        self._stream.close()
+
+    def _read(self) -> bytes:
+        read = getattr(self._stream, "read", None) or self._stream.recv
+        try:
+            return bytes(read(_READ_SIZE) or b"")
+        except OSError:
+            return b""
+
+
+class Engine:
+    """One Docker Engine, by way of the SDK's low-level client. Each method raises EngineError."""
+
+    def __init__(self, client: Any, docker_host: str) -> None:
+        self._client = client
+        self.docker_host = docker_host
+
+    def inspect(self, name: str) -> dict[str, Any] | None:
+        """Return a container by its whole name or id, None when there is none."""
+        found = self._optional("inspect_container", name)
+        if found is None or name not in (str(found.get("Name", "")).lstrip("/"), found.get("Id")):
+            return None
+        return found
+
+    def image(self, reference: str) -> dict[str, Any] | None:
+        """Return a local image, None when it is not there."""
+        return self._optional("inspect_image", reference)
+
+    def pull(self, reference: str) -> None:
+        """Pull an image by tag or digest."""
+        for line in self._iterate("pull", reference, stream=True, decode=True):
+            if line.get("error"):
+                raise EngineError(str(line["error"]))
+
+    def create(self, name: str, config: dict[str, Any]) -> str:
+        """Create a container; return its id."""
+        return str(self._call("create_container_from_config", config, name)["Id"])
+
+    def start(self, container_id: str) -> None:
+        """Start a container."""
+        self._call("start", container_id)
+
+    def stop(self, container_id: str, timeout: int) -> None:
+        """Send SIGTERM, and SIGKILL after `timeout` seconds."""
+        self._call("stop", container_id, timeout=timeout)
+
+    def remove(self, container_id: str) -> None:
+        """Remove a container and its anonymous volumes, running or not."""
+        self._call("remove_container", container_id, v=True, force=True)
+
+    def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name."""
+        self._call("rename", container_id, name)
+
+    def set_restart_policy(self, container_id: str, policy: str) -> None:
+        """Change the restart policy of a container as it stands."""
+        self._call("update_container", container_id, restart_policy={"Name": policy, "MaximumRetryCount": 0})
+
+    def log_lines(self, container_id: str, since: float | None = None, tail: int | str = "all") -> Iterator[str]:
+        """Yield the lines of a container's output, each with its RFC 3339 timestamp first, oldest first."""
+        stream = self._iterate(
+            "logs", container_id, stream=True, follow=False, timestamps=True, tail=tail, since=since or None
+        )
+        rest = ""
+        for chunk in stream:
+            *lines, rest = (rest + chunk.decode("utf-8", "replace")).split("\n")
+            yield from lines
+        if rest:
+            yield rest
+
+    def watch(self, container_id: str) -> Watch:
+        """Attach to a container's output."""
+        parameters = {"stdout": 1, "stderr": 1, "stream": 1, "logs": 0}
+        return Watch(self._call("attach_socket", container_id, params=parameters))
+
+    def containers(self) -> list[dict[str, Any]]:
+        """Return the running containers in the engine's short form."""
+        return list(self._call("containers"))
+
+    def _optional(self, method: str, name: str) -> dict[str, Any] | None:
+        try:
+            return dict(self._call(method, name))
+        except EngineError as exc:
+            if exc.status == 404:
+                return None
+            raise
+
+    def _iterate(self, method: str, *arguments: Any, **options: Any) -> Iterator[Any]:
+        with self._translated():
+            yield from getattr(self._client, method)(*arguments, **options)
+
+    def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
+        with self._translated():
+            return getattr(self._client, method)(*arguments, **options)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except docker.errors.APIError as exc:
+            status = exc.response.status_code if exc.response is not None else None
+            raise EngineError(str(exc.explanation or exc), status) from exc
+        except (docker.errors.DockerException, RequestException, OSError) as exc:
+            raise EngineError(_unreachable(self.docker_host, exc)) from exc
+
+
+def connect(docker_host: str) -> Engine:
+    """Return the engine at `docker_host`, such as unix:///var/run/docker.sock. Raises EngineError."""
+    if DOCKER_IMPORT_ERROR:
+        raise EngineError("the Python library docker is missing; install it for the interpreter that runs the module")
+    try:
+        client = docker.APIClient(base_url=docker_host, version="auto", timeout=60)
+    except (docker.errors.DockerException, RequestException, OSError, ValueError) as exc:
+        raise EngineError(_unreachable(docker_host, exc)) from exc
+    return Engine(client, docker_host)
+
+
+def describe(engine: Engine, container_name: str) -> dict[str, Any] | None:
+    """Return what identifies a server's container, None when there is none. Secrets are left out.
+
+    `environment` holds what was added to the image's own; `arguments` is the command after the entrypoint.
+    """
+    container = engine.inspect(container_name)
+    if container is None:
+        return None
+    config = container["Config"]
+    image = engine.image(container["Image"]) or {}
+    inherited = set((image.get("Config") or {}).get("Env") or [])
+    added = dict(entry.partition("=")[::2] for entry in config.get("Env") or [] if entry not in inherited)
+    return {
+        "id": container["Id"],
+        "image": config["Image"],
+        "image_digest": image_digest(image) or container["Image"],
+        "arguments": mask_arguments(config.get("Cmd") or []),
+        "environment": without_secrets(added),
+        "started_at": container["State"]["StartedAt"],
+        "running": bool(container["State"]["Running"]),
+    }
+
+
+def image_digest(image: dict[str, Any]) -> str:
+    """Return the registry's digest (name@sha256:...) of an inspected image, else its id, else an empty string."""
+    digests = image.get("RepoDigests") or []
+    return str(digests[0] if digests else image.get("Id", ""))
+
+
+def _unreachable(docker_host: str, exc: Exception) -> str:
+    return (
+        f"expected a Docker Engine at {docker_host}, could not talk to it: {exc}; "
+        "start the engine (systemctl start docker), or set docker_host, "
+        "and let the module run as a user who may use it"
+    )
