@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._docker_run import render_docker_run
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_plan import Catalogue, Site
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import RecipeError, resolve
+
+DATA = yaml.safe_load((Path(__file__).parents[4] / "roles/vllm/vars/main/recipes.yml").read_text())
+CATALOGUE = Catalogue(
+    recipes=DATA["vllm_recipes"],
+    models=DATA["vllm_models"],
+    image_tags=DATA["vllm_image_tags"],
+    environment_lifetimes=DATA["vllm_environment_lifetimes"],
+    argument_lifetimes=DATA["vllm_argument_lifetimes"],
+)
+SITE = Site(hf_home="/hf")
+B20 = "openai/gpt-oss-20b"
+B120 = "openai/gpt-oss-120b"
+FLAGS = ["--moe-backend", "flashinfer_trtllm", "--quantization_config.moe.activation", "mxfp8"]
+MXFP8 = {"VLLM_USE_FLASHINFER_MOE_MXFP4_MXFP8": "1"}
+
+
+def server(**options: Any) -> dict[str, Any]:
+    return {"name": "s1", "model": B20, **options}
+
+
+def describe(site: Site = SITE, defaults: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+    return resolve([server(**options)], CATALOGUE, site, defaults)[0]
+
+
+def problems(*servers: Any, site: Site = SITE) -> list[str]:
+    with pytest.raises(RecipeError) as caught:
+        resolve(list(servers), CATALOGUE, site)
+    return caught.value.problems
+
+
+ORIGINAL = """
+docker run --gpus all -p 8000:8000 --ipc=host -v $HF_HOME:/root/.cache/huggingface
+ -e VLLM_USE_TRTLLM_ATTENTION=1 -e VLLM_USE_TRTLLM_DECODE_ATTENTION=1 -e VLLM_USE_TRTLLM_CONTEXT_ATTENTION=1
+ -e VLLM_USE_FLASHINFER_MXFP4_MOE=1 vllm/vllm-openai:gptoss
+ --host 0.0.0.0 --port 8000 --model {model} --async-scheduling{more}
+"""
+
+
+@pytest.mark.parametrize(("model", "more"), [(B20, ""), (B120, " --tensor-parallel-size 8")])
+def test_the_original_command_token_by_token(model: str, more: str) -> None:
+    site = Site(hf_home="$HF_HOME", allow_open_api=True)
+    described = describe(site, model=model, recipe="2025-08", bind_address="0.0.0.0")
+    assert render_docker_run(described) == shlex.split(ORIGINAL.format(model=model, more=more))
+
+
+def test_the_original_recipe_in_reference_precision() -> None:
+    environment = describe(recipe="2025-08", moe_activation="bf16")["environment"]
+    assert environment["VLLM_USE_FLASHINFER_MXFP4_BF16_MOE"] == "1"
+    assert "VLLM_USE_FLASHINFER_MXFP4_MOE" not in environment
+
+
+@pytest.mark.parametrize(
+    ("version", "activation", "environment", "arguments", "entrypoint"),
+    [
+        ("0.10.1", "bf16", {}, ["--async-scheduling"], ["vllm", "serve"]),
+        ("0.10.1.1", "mxfp8", MXFP8, ["--async-scheduling"], ["vllm", "serve"]),
+        ("0.11.0.post2", "mxfp8", MXFP8, ["--async-scheduling"], ["vllm", "serve"]),
+        ("0.13.0", "mxfp8", MXFP8, ["--async-scheduling"], ["vllm", "serve"]),
+        ("0.14.1", "mxfp8", MXFP8, [], ["vllm", "serve"]),
+        ("0.16.0", "mxfp8", MXFP8, [], None),
+        ("0.17.1", "mxfp8", MXFP8, [], None),
+        ("0.21.0", "mxfp8", MXFP8, [], None),
+        ("0.22.0", "mxfp8", MXFP8, [], None),
+        ("0.22.1", "mxfp8", {}, FLAGS, None),
+        ("0.23.0", "mxfp8", {}, FLAGS, None),
+        ("0.24.0", "mxfp8", {}, FLAGS, None),
+        ("0.33.0", "mxfp8", {}, FLAGS, None),
+        ("0.40.0", "mxfp8", {}, FLAGS, None),
+        ("0.22.1", "bf16", {}, [], None),
+        ("0.33.0", "bf16", {}, [], None),
+    ],
+)
+def test_the_current_recipe_by_version(
+    version: str, activation: str, environment: dict[str, str], arguments: list[str], entrypoint: list[str] | None
+) -> None:
+    described = describe(image=f"vllm/vllm-openai:v{version}", moe_activation=activation)
+    assert described["recipe"] == "current"
+    assert described["environment"] == environment
+    assert described["arguments"] == [B20, "--host", "0.0.0.0", "--port", "8000", *arguments]
+    assert described["entrypoint"] == entrypoint
+
+
+def test_no_recipe_emits_what_it_would_refuse() -> None:
+    for name, recipe in DATA["vllm_recipes"].items():
+        for row in recipe["ranges"]:
+            for activation, switches in row["moe_activation"].items():
+                version = row["since"] if "since" in row else recipe["vllm_version"]
+                emitted = {**row.get("environment", {}), **switches.get("environment", {})}
+                described = describe(recipe=name, vllm_version=version, moe_activation=activation, environment=emitted)
+                assert described["environment"] == emitted
+
+
+@pytest.mark.parametrize(
+    ("options", "recipe", "image", "version"),
+    [
+        ({}, "current", "vllm/vllm-openai:v0.33.0", "0.33.0"),
+        ({"vllm_version": "0.21.0"}, "current", "vllm/vllm-openai:v0.21.0", "0.21.0"),
+        ({"vllm_version": "v0.21.0"}, "current", "vllm/vllm-openai:v0.21.0", "0.21.0"),
+        ({"recipe": "2025-08"}, "2025-08", "vllm/vllm-openai:gptoss", "0.10.1+gptoss"),
+        ({"image": "vllm/vllm-openai:gptoss"}, "2025-08", "vllm/vllm-openai:gptoss", "0.10.1+gptoss"),
+        ({"image": "mirror:5000/vllm-openai:gptoss"}, "2025-08", "mirror:5000/vllm-openai:gptoss", "0.10.1+gptoss"),
+        ({"image": "vllm/vllm-openai:v0.24.0-cu129"}, "current", "vllm/vllm-openai:v0.24.0-cu129", "0.24.0-cu129"),
+        ({"image": "mine:1", "vllm_version": "0.32.0"}, "current", "mine:1", "0.32.0"),
+        ({"image": "mine:1", "vllm_version": "0.10.1+gptoss"}, "2025-08", "mine:1", "0.10.1+gptoss"),
+        (
+            {"image": "vllm/vllm-openai:v0.30.0@sha256:" + "a" * 64},
+            "current",
+            "vllm/vllm-openai:v0.30.0@sha256:" + "a" * 64,
+            "0.30.0",
+        ),
+    ],
+)
+def test_recipe_image_and_version(options: dict[str, Any], recipe: str, image: str, version: str) -> None:
+    described = describe(**options)
+    assert (described["recipe"], described["image"], described["metadata"]["vllm_version"]) == (recipe, image, version)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"model": "openai/gpt-oss-20"}, "unknown model 'openai/gpt-oss-20'; did you mean 'openai/gpt-oss-20b'?"),
+        ({"model": "llama"}, "unknown model 'llama'; known: openai/gpt-oss-120b, openai/gpt-oss-20b"),
+        ({"recipe": "2025-8"}, "unknown recipe '2025-8'; did you mean '2025-08'?"),
+        ({"tensor_paralel_size": 2}, "unknown key 'tensor_paralel_size'; did you mean 'tensor_parallel_size'?"),
+        ({"moe_activation": "fp8"}, "moe_activation must be one of bf16, mxfp8; found 'fp8'"),
+        ({"port": 70000}, "port must be a port, 1 to 65535; found 70000"),
+        ({"port": True}, "port must be a port"),
+        ({"name": "a b"}, "name must be a container name"),
+        ({"arguments": "--enforce-eager"}, "arguments must be a list of texts"),
+        ({"environment": ["A=1"]}, "environment must be a dictionary of texts"),
+        ({"gpus": "0;1"}, "gpus must be"),
+        ({"gpus": "1,1"}, "gpus must be each GPU once"),
+        ({"bind_address": "everywhere"}, "bind_address must be an IP address"),
+        ({"gpu_memory_utilization": 92}, "gpu_memory_utilization must be a number above 0, at most 1"),
+        ({"restart_policy": "sometimes"}, "restart_policy must be one of"),
+        ({"gpus": "0,1", "tensor_parallel_size": 4}, 'tensor_parallel_size 4 needs 4 GPUs, but gpus "0,1" gives 2'),
+        ({"gpus": 0, "model": B120}, 'tensor_parallel_size 8 needs 8 GPUs, but gpus "0" gives 1'),
+        ({"tensor_parallel_size": 16}, "tensor_parallel_size 16 needs 16 GPUs, but vllm_gpus_per_host says 8"),
+        ({"tensor_parallel_size": 3}, "tensor_parallel_size 3 does not divide the model's 64 attention heads"),
+        ({"tensor_parallel_size": 0}, "tensor_parallel_size must be a whole number above 0"),
+        ({"bind_address": "0.0.0.0"}, "would open the API to the network without a key"),
+        ({"bind_address": "10.0.0.5"}, "would open the API to the network without a key"),
+        ({"recipe": "2025-08", "image": "vllm/vllm-openai:v0.33.0"}, "recipe '2025-08' is not made for vLLM 0.33.0"),
+        ({"recipe": "current", "image": "vllm/vllm-openai:gptoss"}, "use recipe 2025-08"),
+        ({"vllm_version": "0.10.0"}, "recipe 'current' is not made for vLLM 0.10.0"),
+        ({"vllm_version": "newest"}, "vllm_version must be a version such as 0.33.0; found 'newest'"),
+        ({"image": "vllm/vllm-openai"}, "cannot be told from its tag; set vllm_version"),
+        ({"image": "vllm/vllm-openai:latest"}, "cannot be told from its tag; set vllm_version"),
+        ({"image": "vllm@sha256:" + "a" * 64}, "cannot be told from its tag; set vllm_version"),
+        # Both modes at once.
+        (
+            {"recipe": "2025-08", "environment": {"VLLM_USE_FLASHINFER_MXFP4_BF16_MOE": 1}},
+            "but moe_activation is mxfp8: exactly one mode can be on",
+        ),
+        (
+            {"vllm_version": "0.21.0", "environment": {"VLLM_USE_FLASHINFER_MOE_MXFP4_MXFP8": "1"}},
+            "but moe_activation is bf16: exactly one mode can be on",
+        ),
+        (
+            {
+                "vllm_version": "0.21.0",
+                "moe_activation": "mxfp8",
+                "arguments": ["--moe-backend", "flashinfer_trtllm"],
+            },
+            "arguments hold --moe-backend, but moe_activation is mxfp8",
+        ),
+        ({"arguments": ["--quantization_config.moe.activation", "mxfp8"]}, "exactly one mode can be on"),
+        ({"arguments": ["--quantization-config", '{"moe": {"activation": "mxfp8"}}']}, "exactly one mode can be on"),
+        ({"recipe": "2025-08", "environment": {"VLLM_USE_TRTLLM_ATTENTION": "0"}}, "recipe '2025-08' requires"),
+        # Dead names.
+        (
+            {"environment": {"VLLM_USE_FLASHINFER_MXFP4_MOE": "1"}},
+            "VLLM_USE_FLASHINFER_MXFP4_MOE has no effect on vLLM 0.33.0; set moe_activation: mxfp8",
+        ),
+        (
+            {"vllm_version": "0.24.0", "environment": {"VLLM_USE_FLASHINFER_MOE_MXFP4_MXFP8": "1"}},
+            "has no effect on vLLM 0.24.0",
+        ),
+        ({"environment": {"VLLM_USE_TRTLLM_ATTENTION": "1"}}, "--attention-config.use_trtllm_attention true"),
+        ({"environment": {"VLLM_USE_TRTLLM_CONTEXT_ATTENTION": "1"}}, "has no effect on vLLM 0.33.0"),
+        ({"environment": {"VLLM_USE_TRTLLM_DECODE_ATTENTION": "1"}}, "has no effect on vLLM 0.33.0"),
+        ({"environment": {"VLLM_ATTENTION_BACKEND": "X"}}, "give --attention-backend"),
+        ({"vllm_version": "0.12.0", "environment": {"VLLM_SYSTEM_START_DATE": "2025-08-11"}}, "has no effect"),
+        ({"vllm_version": "0.16.0", "arguments": ["--moe-backend=triton"]}, "--moe-backend is unknown to vLLM 0.16.0"),
+        ({"arguments": ["--cuda-graph-sizes", "8"]}, "--cuda-graph-sizes is unknown to vLLM 0.33.0"),
+        # What has an option of its own.
+        ({"arguments": ["--api-key", "x"]}, "use the option api_key_file instead"),
+        ({"arguments": ["--tensor_parallel_size=2"]}, "use the option tensor_parallel_size instead"),
+        ({"environment": {"VLLM_API_KEY": "x"}}, "put it in a file and set api_key_file"),
+    ],
+)
+def test_refusals(options: dict[str, Any], expected: str) -> None:
+    found = problems(server(**options))
+    assert any(expected in problem for problem in found), found
+    assert len(found) == 1
+
+
+def test_a_secret_is_not_repeated_in_a_refusal() -> None:
+    found = problems(server(environment={"VLLM_API_KEY": "hunter2"}, arguments=["--api-key=hunter2"]))
+    assert len(found) == 2
+    assert "hunter2" not in "".join(found)
+
+
+def test_all_problems_of_all_servers_at_once() -> None:
+    found = problems(
+        server(name="one", model="llama", port=1, moe_activation="int4"),
+        {"name": "two", "bind_address": "0.0.0.0"},
+        "three",
+        server(name="one"),
+        {"model": B20, "port": 4},
+    )
+    for expected in (
+        "server one: unknown model 'llama'",
+        "server one: moe_activation must be",
+        "server two: 'model' is missing",
+        "server two: bind_address 0.0.0.0 would open",
+        "server number 3: an entry must be a dictionary",
+        "server number 5: 'name' is missing",
+        "2 servers have the name one",
+        "2 servers have the port 8000",
+    ):
+        assert any(expected in problem for problem in found), (expected, found)
+
+
+@pytest.mark.parametrize("servers", ["text", {"name": "x"}, 5])
+def test_servers_must_be_a_list(servers: Any) -> None:
+    with pytest.raises(RecipeError, match="must be a list"):
+        resolve(servers, CATALOGUE, SITE)
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "expected"),
+    [
+        ({"port": "8005"}, "port", 8005),
+        ({"port": 8005}, "container_port", 8000),
+        ({"network_mode": "host", "port": 8005}, "container_port", 8005),
+        ({}, "bind_address", "127.0.0.1"),
+        ({"bind_address": "localhost"}, "bind_address", "127.0.0.1"),
+        ({"bind_address": "::1"}, "bind_address", "::1"),
+        ({"bind_address": "0.0.0.0", "api_key_file": "/k"}, "api_key_file", "/k"),
+        ({"gpus": 3}, "gpus", "3"),
+        ({"served_model_name": "mine"}, "served_model_name", "mine"),
+        ({}, "served_model_name", B20),
+        ({"entrypoint": []}, "entrypoint", None),
+        ({"volumes": ["/a:/b:ro"]}, "volumes", ["/hf:/root/.cache/huggingface", "/a:/b:ro"]),
+        ({"environment": {"A": True, "B": 1}}, "environment", {"A": "true", "B": "1"}),
+        ({"ipc_mode": ""}, "ipc_mode", None),
+    ],
+)
+def test_options(options: dict[str, Any], key: str, expected: Any) -> None:
+    assert describe(**options)[key] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "tail"),
+    [
+        ({"model": B120}, ["--tensor-parallel-size", "8"]),
+        ({"model": B120, "gpus": "none"}, ["--tensor-parallel-size", "8"]),
+        ({"max_model_len": 4096, "arguments": ["--enforce-eager"]}, ["--max-model-len", "4096", "--enforce-eager"]),
+        ({"served_model_name": "m"}, ["--served-model-name", "m"]),
+        ({"gpu_memory_utilization": 0.9}, ["--gpu-memory-utilization", "0.9"]),
+        ({"arguments": ["--moe-backend", "triton"]}, ["--moe-backend", "triton"]),
+        ({"arguments": ["--seed", -1]}, ["--seed", "-1"]),
+    ],
+)
+def test_the_end_of_the_command_line(options: dict[str, Any], tail: list[str]) -> None:
+    assert describe(**options)["arguments"][-len(tail) :] == tail
+
+
+def test_in_the_hosts_network_the_server_binds_where_it_is_told() -> None:
+    arguments = describe(network_mode="host", port=9000)["arguments"]
+    assert arguments[1:5] == ["--host", "127.0.0.1", "--port", "9000"]
+
+
+def test_what_holds_for_the_host() -> None:
+    site = Site(hf_home="/hf", cache_path="/cache", offline=True)
+    described = describe(site)
+    assert described["volumes"] == ["/hf:/root/.cache/huggingface", "/cache:/root/.cache/vllm"]
+    assert described["environment"] == {"HF_HUB_OFFLINE": "1"}
+
+
+def test_an_entry_adds_to_the_defaults_tables_and_replaces_the_rest() -> None:
+    defaults = {"environment": {"A": "1", "B": "1"}, "port": 1, "arguments": ["--x"]}
+    described = describe(defaults=defaults, environment={"B": "2"}, arguments=["--y"])
+    assert described["environment"] == {"A": "1", "B": "2"}
+    assert described["port"] == 1
+    assert described["arguments"][-1] == "--y"
+    assert "--x" not in described["arguments"]
+
+
+@pytest.mark.parametrize(
+    ("options", "tokens"),
+    [
+        ({"gpus": "0,1"}, ["--gpus", '"device=0,1"']),
+        ({"gpus": "0,1", "gpu_access": "cdi"}, ["--device", "nvidia.com/gpu=0", "--device", "nvidia.com/gpu=1"]),
+        ({}, ["-p", "127.0.0.1:8000:8000"]),
+        ({"bind_address": "::1"}, ["-p", "[::1]:8000:8000"]),
+        ({"network_mode": "host"}, ["--network=host"]),
+        ({"shm_size": "1g"}, ["--shm-size=1g"]),
+        ({"vllm_version": "0.12.0"}, ["--entrypoint", "vllm", "vllm/vllm-openai:v0.12.0", "serve", B20]),
+        ({"ulimits": {"nofile": "1024:1024"}}, ["--ulimit", "nofile=1024:1024"]),
+    ],
+)
+def test_docker_run(options: dict[str, Any], tokens: list[str]) -> None:
+    rendered = render_docker_run(describe(**options))
+    assert any(rendered[i : i + len(tokens)] == tokens for i in range(len(rendered))), rendered
+
+
+def test_docker_run_without_gpus() -> None:
+    assert "--gpus" not in render_docker_run(describe(gpus="none"))
