@@ -21,7 +21,15 @@ packages=(
 )
 
 as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif sudo -n true 2>/dev/null; then
+        sudo -n "$@"
+    else
+        echo "Wanted: root, to make the root of the test hosts. Found: user $(id -un), who may not use sudo." >&2
+        echo "Run it as root, or put a tarball made elsewhere into $cache." >&2
+        exit 1
+    fi
 }
 
 # The mirror from which this machine takes Debian; nothing where it takes another distribution: debootstrap knows one.
