@@ -1,0 +1,237 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: data set files, read as the reference harness shows them to the model.
+
+gpt-oss 0.0.9 reads its files with ``pandas.read_csv`` and ``pandas.read_json(lines=True)`` and puts what comes out into
+the prompts. pandas guesses a type for each column, so text is not always shown as it stands in the file: a column of
+"07" and "1e3" becomes 7.0 and 1000.0, and words such as "NA" or "None" become nan. The readers here give the same
+values with the standard library alone; tests/differential compares them with pandas 3.
+
+Where pandas would quietly fill up or shift a damaged file's rows, the readers raise DatasetError instead.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Union
+
+Value = Union[str, int, float, bool]
+
+# pandas.read_csv's default na_values.
+_NOT_AVAILABLE = frozenset(
+    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"]
+    + ["NULL", "NaN", "None", "n/a", "nan", "null"]
+)
+_INTEGER = re.compile(r"[ \t-\r]*[+-]?[0-9]+[ \t-\r]*")
+_NUMBER = re.compile(r"[ \t-\r]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t-\r]*|(?i:[+-]?inf(?:inity)?)")
+_TRUTH = {"true": True, "false": False}
+
+# A text column holds this one object in all its empty cells, so two of them are found equal by list.index; in a column
+# of numbers each is an object of its own, and nan differs from itself.
+_MISSING_TEXT = float("nan")
+
+# The csv module refuses cells above 128 KiB unless told otherwise.
+_LONGEST_CELL = 2**31 - 1
+
+_FETCH_AGAIN = "Fetch the file again, and compare its SHA-256 with the publisher's."
+
+
+class DatasetError(Exception):
+    """A data set file is not what the task needs; the message names file, line, what was wanted, found, and to do."""
+
+
+def data_sha256(paths: Sequence[str]) -> str:
+    """Return the data set's SHA-256 in hex: a single file's own; of several files, that of their digests in a row."""
+    digests = [hashlib.sha256(_read_bytes(path)).hexdigest() for path in paths]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def read_csv(path: str, columns: Sequence[str]) -> list[dict[str, Value]]:
+    """Read the named columns of a CSV file with a header line; one dict a row, values as pandas shows them."""
+    records = _csv_records(path)
+    if len(records) < 2:
+        found = "only the header line" if records else "an empty file"
+        raise DatasetError(f"{path}: wanted a header line and at least one row, found {found}. {_FETCH_AGAIN}")
+    header, *rows = records
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise DatasetError(
+            f"{path}, header: wanted the columns {_quoted(columns)}, found {_quoted(header)}; "
+            f"missing: {_quoted(missing)}. "
+            "Give the task its own data set, or rename the columns."
+        )
+    table = [_as_read_csv(cells) for cells in zip(*rows)]
+    if all(_is_number(value) for column in table for value in column):
+        table = _as_one_type(table)
+    wanted = [table[header.index(column)] for column in columns]
+    return [dict(zip(columns, values)) for values in zip(*wanted)]
+
+
+def read_json_lines(path: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Read the named keys of a JSON Lines file; one dict a line, values as pandas shows them."""
+    rows = []
+    # Not splitlines(): the characters at which that splits too may stand inside a JSON text.
+    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+        if line.strip():
+            rows.append(_json_row(f"{path}, line {number}", line.strip(), keys))
+    if not rows:
+        raise DatasetError(f"{path}: wanted one JSON object a line, found an empty file. {_FETCH_AGAIN}")
+    table = [_as_read_json([row[key] for row in rows]) for key in keys]
+    if all(_is_number(value) for column in table for value in column):
+        table = _as_one_type(table)
+    return [dict(zip(keys, values)) for values in zip(*table)]
+
+
+def _read_bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as exc:
+        raise DatasetError(
+            f"{path}: wanted a data set file, but it cannot be read: {exc.strerror}. "
+            "Give the path of a file on the host on which the eval runs."
+        ) from exc
+
+
+def _read_text(path: str) -> str:
+    content = _read_bytes(path)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        raise DatasetError(
+            f"{path}, line {line}: wanted UTF-8 text, found the byte 0x{content[exc.start]:02x}. "
+            "Fetch the file again, or convert it to UTF-8."
+        ) from exc
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DatasetError(f"{path}, line {line}: wanted text, found a NUL character. {_FETCH_AGAIN}")
+    return text
+
+
+class _Lines:
+    """A text's lines for the csv module; knows where a record starts and whether it ran into the end of the text."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = enumerate(re.finditer(r"[^\r\n]*(?:\r\n|\r|\n|\Z)", text), start=1)
+        self.record_line = 0
+        self.in_record = False
+        self.exhausted = False
+
+    def __iter__(self) -> Iterator[str]:
+        for number, match in self._lines:
+            line = match.group()
+            if not self.in_record:
+                # pandas skips lines of nothing but blanks, unless they stand inside a quoted cell.
+                if not line.strip(" \t\r\n"):
+                    continue
+                self.record_line = number
+                self.in_record = True
+            yield line
+        self.exhausted = True
+
+
+def _csv_records(path: str) -> list[list[str]]:
+    """Return the header and the rows, all of the header's length."""
+    lines = _Lines(_read_text(path))
+    records: list[list[str]] = []
+    limit = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        for record in csv.reader(lines):
+            lines.in_record = False
+            place = f"{path}, line {lines.record_line}"
+            if lines.exhausted:
+                raise DatasetError(
+                    f"{place}: wanted a closing quotation mark, found the end of the file. {_FETCH_AGAIN}"
+                )
+            if records and len(record) != len(records[0]):
+                raise DatasetError(
+                    f"{place}: wanted {len(records[0])} cells as in the header, found {len(record)}. {_FETCH_AGAIN}"
+                )
+            records.append(record)
+    except csv.Error as exc:
+        raise DatasetError(f"{path}, line {lines.record_line}: wanted CSV, but {exc}. {_FETCH_AGAIN}") from exc
+    finally:
+        csv.field_size_limit(limit)
+    return records
+
+
+def _as_read_csv(cells: Sequence[str]) -> list[Value]:
+    """Type one column: integers, else numbers, else truth values, else text; "not available" cells fit all of them."""
+    known = [cell for cell in cells if cell not in _NOT_AVAILABLE]
+    if known and all(_INTEGER.fullmatch(cell) for cell in known):
+        integers = [int(cell) for cell in known]
+        if not all(-(2**63) <= integer < 2**63 for integer in integers):
+            return _as_large_integers(cells, integers)
+        if len(known) == len(cells):
+            return list(integers)
+    if all(_NUMBER.fullmatch(cell) for cell in known):
+        return [float("nan") if cell in _NOT_AVAILABLE else float(cell) for cell in cells]
+    # str.lower() would make more than the ASCII letters equal to these words.
+    if all(cell.isascii() and cell.lower() in _TRUTH for cell in known):
+        return [_MISSING_TEXT if cell in _NOT_AVAILABLE else _TRUTH[cell.lower()] for cell in cells]
+    return [_MISSING_TEXT if cell in _NOT_AVAILABLE else cell for cell in cells]
+
+
+def _as_large_integers(cells: Sequence[str], integers: Sequence[int]) -> list[Value]:
+    """Type a column of integers of which some need more than 63 bits and a sign."""
+    if not all(-(2**63) <= integer < 2**64 for integer in integers):
+        return [_MISSING_TEXT if cell in _NOT_AVAILABLE else int(cell) for cell in cells]
+    if len(integers) == len(cells) and min(integers) >= 0:
+        return list(integers)
+    return list(cells)
+
+
+def _as_read_json(values: list[Any]) -> list[Any]:
+    """Make a column integers if it can be, else numbers if it can be; one value that cannot leaves all as they are."""
+    if any(isinstance(value, bool) for value in values):
+        return values
+    try:
+        numbers = [float(value) for value in values]
+    except (OverflowError, TypeError, ValueError):
+        return values
+    try:
+        integers = [int(value) for value in values]
+    except (OverflowError, ValueError):
+        return numbers
+    fit = all(-(2**63) <= integer < 2**63 for integer in integers)
+    return integers if fit and [float(integer) for integer in integers] == numbers else numbers
+
+
+def _json_row(place: str, line: str, keys: Sequence[str]) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as exc:
+        raise DatasetError(f"{place}: wanted one JSON object, but {exc}. {_FETCH_AGAIN}") from exc
+    if not isinstance(row, dict):
+        raise DatasetError(f"{place}: wanted a JSON object, found {line[:40]!r}. Give the task its own data set.")
+    for key in keys:
+        if key not in row:
+            raise DatasetError(
+                f"{place}: wanted the keys {_quoted(keys)}, found {_quoted(row)}. Give the task its own data set."
+            )
+        if not isinstance(row[key], (str, int, float)):
+            raise DatasetError(
+                f"{place}: wanted text or a number for {key!r}, found {json.dumps(row[key])[:40]}. Correct the line."
+            )
+    return row
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _as_one_type(table: list[list[Value]]) -> list[list[Value]]:
+    """In a table of nothing but numbers a row has one type, so one column of fractions makes all of them such."""
+    if all(isinstance(value, int) for column in table for value in column):
+        return table
+    return [[float(value) for value in column] for column in table]
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names)
