@@ -1,0 +1,228 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: fleet, all hosts' scores to the fleet's facts: cells, hosts, quarantine, missing, verdict."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _verdicts
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._comparisons import Comparison
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._judgements import Judgement, Question, judge_cells
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import listed, task_title
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import Finding
+
+# Taken over from a score row into the fleet's facts; the outcomes of each question stay with their host.
+_FROM_ROW = (
+    "model", "identity", "sampler", "score", "n_questions", "n_repeats", "n_samples", "n_measured", "n_correct",
+    "n_wrong", "n_unparsed", "n_truncated", "n_refused", "n_errors", "n_timeouts", "standard_error",
+    "standard_error_within", "confidence_interval", "tokens", "seconds", "journal", "data_sha256", "simulated",
+    "vllm_version", "image_digest", "revision", "started", "finished",
+)  # fmt: skip
+_OF_A_REFERENCE = ("id", "source", "date", "hardware", "sampler", "n_correct", "n")
+
+
+_UNFIT = (_verdicts.BAD, _verdicts.VOID, _verdicts.MISSING)
+
+Entry = Mapping[str, Any]
+
+
+def fleet_facts(
+    question: Question, rows: Mapping[str, Sequence[Mapping[str, Any]]], failures: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the facts of a fleet. rows: each host's score rows; failures: why a host's eval failed, where it did."""
+    judgements, over_efforts = judge_cells(question, rows, failures)
+    entries = [_entry(judgement) for judgement in judgements]
+    pooled = [_pooled(finding) for finding in over_efforts]
+    hosts = _hosts(question, entries, pooled, failures)
+    verdict = _verdicts.worst(host["verdict"] for host in hosts)
+    seen = {each["verdict"] for each in (*hosts, *entries)}
+    return {
+        "verdict": verdict,
+        "sentence": _sentence(verdict, hosts, entries),
+        "accepted": not seen & set(question.fail_on),
+        "simulated": any(entry["simulated"] for entry in entries),
+        "hosts": hosts,
+        "cells": _cells(entries),
+        "scores": entries,
+        "pooled": pooled,
+        "quarantine": [
+            {"host": host["host"], "verdict": host["verdict"], "reason": "; ".join(host["reasons"])}
+            for host in hosts
+            if host["verdict"] in _UNFIT
+        ],
+        "missing": [
+            {name: entry[name] for name in ("host", "server", "task", "reasoning_effort", "reason")}
+            for entry in entries
+            if entry["verdict"] == _verdicts.MISSING
+        ],
+        "settings": _settings(question),
+    }
+
+
+def _hosts(
+    question: Question, entries: Sequence[Entry], pooled: Sequence[Entry], failures: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    own: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        own[entry["host"]].append({**entry, "title": _verdicts.cell_title(entry["task"], entry["reasoning_effort"])})
+    for entry in pooled:
+        if entry["verdict"] != _verdicts.GOOD:
+            title = f"{task_title(entry['task'])} (mean of {entry['n_efforts']} efforts)"
+            own[entry["host"]].append({**entry, "title": title})
+    hosts = []
+    for host, servers in question.servers.items():
+        verdict = _verdicts.worst(entry["verdict"] for entry in own[host])
+        reasons = _reasons(own[host], verdict, several=len(servers) > 1)
+        if not own[host]:
+            reasons = [failures.get(host) or "no score is expected of it: its vllm_servers is empty or not defined"]
+        hosts.append({"host": host, "verdict": verdict, "reasons": reasons})
+    return hosts
+
+
+def _reasons(entries: Sequence[Entry], host_verdict: str, several: bool) -> list[str]:
+    """Return what is to say about a host, worst first; cells with the same reason are named together."""
+    titles: dict[tuple[str, str], list[str]] = defaultdict(list)
+    rank = _verdicts.FROM_BEST_TO_WORST.index
+    for entry in sorted(entries, key=lambda entry: (-rank(entry["verdict"]), _p(entry))):
+        if entry["verdict"] != _verdicts.GOOD:
+            title = f"{entry['server']} {entry['title']}" if several else entry["title"]
+            titles[entry["verdict"], entry["reason"]].append(title)
+    reasons = []
+    for (verdict, reason), names in titles.items():
+        which = f"all {len(names)} scores" if len(names) == len(entries) > 1 else listed(names)
+        if verdict in (_verdicts.BAD, _verdicts.SUSPECT):
+            reasons.append(f"{which} {reason}")
+        else:
+            reasons.append(f"{which}: {reason}" if verdict == host_verdict else f"{which} {verdict}: {reason}")
+    return reasons
+
+
+def _p(entry: Entry) -> float:
+    tests = [entry, entry.get("fleet"), entry.get("reference")]
+    return min((test["p"] for test in tests if test and test.get("p") is not None), default=1.0)
+
+
+def _cells(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return each cell (model, task, effort) over the fleet: median and spread of the scores, verdicts counted."""
+    groups: dict[tuple[str | None, str, str], list[Entry]] = defaultdict(list)
+    models = Counter(entry["model"] for entry in entries if entry["model"])
+    for entry in entries:
+        groups[entry["model"], entry["task"], entry["reasoning_effort"]].append(entry)
+    return [_cell(key, group) for key, group in groups.items() if key[0] or not models]
+
+
+def _cell(key: tuple[str | None, str, str], group: Sequence[Entry]) -> dict[str, Any]:
+    model, task, effort = key
+    scored = [entry for entry in group if entry["score"] is not None and entry["verdict"] not in _UNFIT[1:]]
+    scores = [entry["score"] for entry in scored]
+    within = [entry["standard_error_within"] for entry in scored if entry["standard_error_within"] is not None]
+    return {
+        "model": model,
+        "task": task,
+        "reasoning_effort": effort,
+        "median": statistics.median(scores) if scores else None,
+        "lowest": min(scores, default=None),
+        "highest": max(scores, default=None),
+        "standard_deviation": statistics.stdev(scores) if len(scores) > 1 else None,
+        "standard_error_within": statistics.median(within) if within else None,
+        "hosts": [entry["host"] for entry in scored],
+        "verdicts": dict(Counter(entry["verdict"] for entry in group)),
+    }
+
+
+def _sentence(verdict: str, hosts: Sequence[Entry], entries: Sequence[Entry]) -> str:
+    by_verdict: dict[str, list[Entry]] = defaultdict(list)
+    for host in hosts:
+        by_verdict[host["verdict"]].append(host)
+    parts = []
+    for each in reversed(_verdicts.FROM_BEST_TO_WORST[1:]):
+        group = by_verdict[each]
+        parts += [f"{host['host']} is {each}: {_in_short(host['reasons'])}" for host in group[:3]]
+        if len(group) > 3:
+            parts.append(
+                f"{listed([host['host'] for host in group[3:]])} {'are' if len(group) > 4 else 'is'} {each} too"
+            )
+    good = len(by_verdict[_verdicts.GOOD])
+    n_scores = len(entries)
+    total = (
+        f"{good} of {len(hosts)} hosts good"
+        if good < len(hosts)
+        else f"all {n_scores} scores of {len(hosts)} hosts are within noise"
+    )
+    return f"Fleet verdict: {verdict.upper()} - {'. '.join([*parts, total])}."
+
+
+def _in_short(reasons: Sequence[str]) -> str:
+    more = len(reasons) - 1
+    return reasons[0] + (f", and {more} more reason{'s' * (more > 1)}" if more else "")
+
+
+def _pooled(finding: Finding) -> dict[str, Any]:
+    cells = finding.comparison.cells
+    key = cells[0].key
+    return {"host": key.host, "server": key.server, "task": key.task, "n_efforts": len(cells), **_finding(finding)}
+
+
+def _settings(question: Question) -> dict[str, Any]:
+    wanted = question.wanted
+    return {
+        "alpha": question.levels.alpha,
+        "false_discovery_rate": question.levels.false_discovery_rate,
+        "fail_on": list(question.fail_on),
+        "reference_data": "any" if question.any_data else "matching",
+        "sampler": wanted.sampler,
+        "n_repeats": wanted.n_repeats,
+        "examples": wanted.examples,
+    }
+
+
+def _entry(judgement: Judgement) -> dict[str, Any]:
+    cell = judgement.cell
+    verdict, reasons = judgement.verdict()
+    by_kind = {finding.comparison.against: finding for finding in judgement.findings}
+    return {
+        **{name: (cell.row or {}).get(name) for name in _FROM_ROW},
+        "host": cell.key.host,
+        "server": cell.key.server,
+        "task": cell.key.task,
+        "reasoning_effort": cell.key.effort,
+        "simulated": bool((cell.row or {}).get("simulated")),
+        "fleet": _finding(by_kind["fleet"]) if "fleet" in by_kind else None,
+        "reference": _finding(by_kind["reference"]) if "reference" in by_kind else None,
+        "orientation": [
+            {**_comparison(comparison), "why_not": "; ".join(why_not)} for comparison, why_not in judgement.orientation
+        ],
+        "verdict": verdict,
+        "reason": "; ".join(reasons),
+    }
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    facts = {
+        "centre": comparison.centre,
+        "difference": comparison.difference,
+        "standard_error": comparison.standard_error,
+        "confidence_interval": list(comparison.interval),
+    }
+    if comparison.source is not None:
+        facts |= {name: comparison.source.get(name) for name in _OF_A_REFERENCE}
+    return facts
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    comparison = finding.comparison
+    return {
+        **_comparison(comparison),
+        "p": comparison.p,
+        "p_holm": finding.p_holm,
+        "p_discovery": finding.p_discovery,
+        "exact": comparison.exact,
+        "n_others": comparison.n_others,
+        "verdict": finding.verdict,
+        "reason": finding.sentence,
+    }

@@ -1,0 +1,95 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: judgements, each expected score of a fleet with all that its comparisons found."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _comparisons, _references, _verdicts
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._cells import Cell, Key, Wanted, expected_keys, find_cell
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._comparisons import Comparison
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import Finding, Levels
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a fleet is asked: which scores must be there, from which evals, and how they are judged."""
+
+    servers: Mapping[str, Sequence[str]]  # host -> names of its servers
+    tasks: Sequence[str]
+    efforts: Sequence[str]
+    wanted: Wanted = Wanted()
+    levels: Levels = Levels()
+    references: Sequence[Mapping[str, Any]] = ()
+    any_data: bool = False
+    fail_on: Sequence[str] = (_verdicts.BAD, _verdicts.VOID, _verdicts.MISSING)
+
+
+@dataclass
+class Judgement:
+    """A cell and what was found about it; orientation: comparisons that may not judge, and why not."""
+
+    cell: Cell
+    findings: list[Finding] = field(default_factory=list)
+    orientation: list[tuple[Comparison, list[str]]] = field(default_factory=list)
+
+    def verdict(self) -> tuple[str, list[str]]:
+        """Return the cell's verdict and its reasons."""
+        return _verdicts.judge_cell(self.cell, self.findings)
+
+
+def judge_cells(
+    question: Question, rows: Mapping[str, Sequence[Mapping[str, Any]]], failures: Mapping[str, str]
+) -> tuple[list[Judgement], list[Finding]]:
+    """Return the judgement of each expected cell, and the findings about servers with their efforts pooled.
+
+    rows: each host's score rows. failures: why a host's eval failed, where it did.
+    """
+    cells = [
+        find_cell(key, rows.get(key.host, ()), question.wanted, failures.get(key.host, ""))
+        for key in expected_keys(question.servers, question.tasks, question.efforts)
+    ]
+    judgements = {cell.key: Judgement(cell) for cell in cells}
+    usable = [cell for cell in cells if not cell.problem]
+    comparisons = [*_against_fleet(usable), *_against_references(usable, question, judgements)]
+    findings = _verdicts.find(comparisons, question.levels)
+    for finding in findings:
+        if finding.comparison.against != "efforts":
+            judgements[finding.comparison.cells[0].key].findings.append(finding)
+    return list(judgements.values()), [each for each in findings if each.comparison.against == "efforts"]
+
+
+def _against_fleet(cells: Iterable[Cell]) -> list[Comparison]:
+    groups: dict[Any, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        groups[cell.comparable].append(cell)
+    singles = [each for group in groups.values() if len(group) > 1 for each in _comparisons.with_fleet(group)]
+    by_server: dict[Any, list[Comparison]] = defaultdict(list)
+    for each in singles:
+        if each.judges:
+            key = each.cells[0].key
+            by_server[key.host, key.server, key.task].append(each)
+    return [*singles, *(_comparisons.pooled(several) for several in by_server.values() if len(several) > 1)]
+
+
+def _against_references(
+    cells: Iterable[Cell], question: Question, judgements: Mapping[Key, Judgement]
+) -> list[Comparison]:
+    judging: list[Comparison] = []
+    for cell in cells:
+        row = cell.row or {}
+        for reference in _references.for_cell(row, question.references):
+            reasons = _references.obstacles(row, reference, question.any_data)
+            same = not _references.obstacles(row, reference, False)
+            comparison = _comparisons.with_reference(cell, reference, same)
+            if not reasons and not any(each.cells[0] is cell for each in judging[-1:]):
+                judging.append(comparison)
+            else:
+                reasons = reasons or ["another reference, listed earlier, judges already"]
+                judgements[cell.key].orientation.append((comparison, reasons))
+    return judging
