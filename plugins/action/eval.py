@@ -1,0 +1,112 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Score a server from the controller: start the eval on the host, watch it, register its scores."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import ARGUMENT_SPEC, REQUIRED_IF
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._watch import (
+    RUNNING,
+    Interrupted,
+    Limits,
+    WatchTimeout,
+    progress_line,
+    watch,
+)
+
+FACT = "gpt_oss_scores"
+WATCHER_SPEC = {"poll_interval": {"type": "float", "default": 5.0}}
+_MODULE = "gpt_oss.fleet.eval_run"
+# A job that was killed is started again, but not for ever: something kills it.
+_MOST_STARTS = 3
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """The controller's side of an eval: it only watches; the work is done by eval_run on the host."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        params = self.validate_argument_spec(ARGUMENT_SPEC | WATCHER_SPEC, required_if=REQUIRED_IF)[1]
+        # The task's own arguments go on, not the validated ones: a path's ~ is the host's, not the controller's.
+        args = {name: value for name, value in self._task.args.items() if name not in WATCHER_SPEC}
+        if params["state"] != "finished" or self._task.check_mode:
+            result = self._execute_module(_MODULE, args, task_vars=task_vars)
+        else:
+            result = self._run_to_end(args, params, task_vars)
+        if result.get("failed") or not result.get("scores"):
+            return result
+        return self._with_facts(result, task_vars)
+
+    def _run_to_end(self, args: dict[str, Any], params: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        changed = False
+        limits = Limits(max(0.5, params["poll_interval"]), timeout=params["timeout"])
+        for _start in range(_MOST_STARTS):
+            result = self._execute_module(_MODULE, args | {"state": "started"}, task_vars=task_vars)
+            changed = changed or bool(result.get("changed"))
+            if result.get("failed") or result["status"].get("state") != RUNNING:
+                return result | {"changed": changed}
+            changed = True
+            self._watch(result["status_path"], limits, task_vars)
+        raise AnsibleActionFail(
+            f"The eval job of {params['server']} ended {_MOST_STARTS} times without a word; is it killed, for want of "
+            f"memory perhaps? Its status is in {result['status_path']}, beside its job.log."
+        )
+
+    def _watch(self, path: str, limits: Limits, task_vars: dict[str, Any]) -> None:
+        """Follow the job to its end; a failed job fails the task."""
+        host = task_vars.get("inventory_hostname", "host")
+
+        def read() -> str:
+            try:
+                answer = self._low_level_execute_command(f"cat {shlex.quote(path)}")
+            except AnsibleConnectionFailure as exc:
+                raise Interrupted(str(exc)) from exc
+            if answer["rc"] != 0:
+                raise Interrupted(f"cannot read {path}: {answer['stderr'].strip()}")
+            return answer["stdout"]
+
+        try:
+            status = watch(read, lambda status: display.display(progress_line(host, status)), limits)
+        except Interrupted as exc:
+            raise AnsibleConnectionFailure(
+                f"The host was out of reach for {limits.patience:g} s while its eval ran: {exc}. "
+                "The job runs on; run the playbook again to attach to it."
+            ) from exc
+        except WatchTimeout as exc:
+            raise AnsibleActionFail(
+                f"The eval is {exc}. Its job runs on; run the playbook again to attach to it, or set state to stopped."
+            ) from exc
+        if status.get("state") in ("failed", "stopped"):
+            raise AnsibleActionFail(
+                f"The eval {status['state']}: {status.get('error')}. Journals and job.log lie beside {path}."
+            )
+        if status.get("state") != RUNNING:
+            display.display(progress_line(host, status))
+
+    def _with_facts(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        rows = [row | {"registered": time.time()} for row in result["scores"]]
+        known = task_vars.get("ansible_facts", {}).get(FACT, [])
+        return result | {"scores": rows, "ansible_facts": {FACT: merge_rows(known, rows)}}
+
+
+def merge_rows(known: list[dict[str, Any]], fresh: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the known rows with the fresh ones in the place of those of the same server, task and effort."""
+
+    def key(row: dict[str, Any]) -> tuple[Any, ...]:
+        return row.get("server"), row.get("task"), row.get("reasoning_effort")
+
+    replaced = {key(row) for row in fresh}
+    return [row for row in known if key(row) not in replaced] + fresh

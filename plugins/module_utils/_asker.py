@@ -1,0 +1,219 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: asker, puts one sample to the server, retries what can pass, and says what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple, Optional
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _outcomes
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._http import (
+    Connection,
+    Endpoint,
+    HttpError,
+    RequestTimeout,
+    Response,
+)
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import Mark, classify
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._samplers import Reply, ReplyError, Sampler, error_text
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import Sample, grade
+
+RETRIED_STATUSES = frozenset((408, 429, 500, 502, 503, 504))
+# A key or a model that was right when the run began is so no more: each further sample would fare the same.
+FATAL_STATUSES = frozenset((401, 403, 404))
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 30.0
+_HEALTH_TIMEOUT = 10.0
+_FEWEST_FAILURES = 8
+
+
+class ServerFailure(Exception):
+    """The server, not one sample, is at fault: the run cannot go on."""
+
+
+class _Passing(Exception):
+    """A failure that may pass."""
+
+    def __init__(self, text: str, outcome: str = _outcomes.ERROR, retry_after: Optional[float] = None) -> None:
+        super().__init__(text)
+        self.outcome = outcome
+        self.retry_after = retry_after
+
+
+class _Refusal(Exception):
+    """The server will not answer this request."""
+
+
+class Limits(NamedTuple):
+    """Seconds one request may take, and for how long after its first failure a sample is asked again."""
+
+    request_timeout: float
+    retry_timeout: float
+
+
+class Pulse:
+    """How the server fares, as all workers see it together."""
+
+    def __init__(self, workers: int) -> None:
+        self.last_success = time.monotonic()
+        self.trouble = ""
+        self._given_up = 0
+        self._most_given_up = max(workers, _FEWEST_FAILURES)
+
+    def success(self) -> None:
+        """A sample was answered."""
+        self.last_success = time.monotonic()
+        self.trouble = ""
+        self._given_up = 0
+
+    def given_up(self) -> bool:
+        """A sample was given up with no success in between; return whether these are too many for chance."""
+        self._given_up += 1
+        return self._given_up >= self._most_given_up
+
+
+class Asker:
+    """Asks samples with one sampler; shared by all workers, each of which brings its connection."""
+
+    def __init__(self, endpoint: Endpoint, sampler: Sampler, limits: Limits, pulse: Pulse) -> None:
+        self._endpoint = endpoint
+        self._sampler = sampler
+        self._limits = limits
+        self._pulse = pulse
+
+    async def ask(self, connection: Connection, sample: Sample) -> tuple[dict[str, Any], Mark]:
+        """Return the sample's journal row and its mark. ServerFailure when the run cannot go on."""
+        body = self._sampler.body(sample.prompt)
+        started = time.time()
+        first_failure: Optional[float] = None
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                reply = await self._attempt(connection, body, sample.request_id)
+            except _Refusal as exc:
+                self._pulse.success()
+                return _failed(sample, _outcomes.REFUSED, str(exc), started, attempts)
+            except _Passing as exc:
+                self._pulse.trouble = str(exc)
+                now = time.monotonic()
+                first_failure = first_failure or now
+                left = first_failure + self._limits.retry_timeout - now
+                if left <= 0:
+                    await self._give_up(connection, first_failure, str(exc))
+                    return _failed(sample, exc.outcome, str(exc), started, attempts)
+                await asyncio.sleep(min(left, retry_delay(attempts, exc.retry_after)))
+            else:
+                self._pulse.success()
+                return _answered(sample, reply, started, attempts)
+
+    async def _attempt(self, connection: Connection, body: bytes, request_id: str) -> Reply:
+        try:
+            response = await connection.post(self._sampler.path, body, request_id, self._limits.request_timeout)
+        except RequestTimeout as exc:
+            raise _Passing(str(exc), _outcomes.TIMEOUT) from exc
+        except HttpError as exc:
+            raise _Passing(str(exc)) from exc
+        if response.status == 200:
+            try:
+                return self._sampler.parse(response.body)
+            except ReplyError as exc:
+                raise _failure(exc.status, exc.text, response) from exc
+        raise _failure(response.status, error_text(response.body), response)
+
+    async def _give_up(self, connection: Connection, first_failure: float, text: str) -> None:
+        """Return when the sample alone is at fault; ServerFailure when the server is."""
+        if self._pulse.last_success > first_failure:
+            return
+        if self._pulse.given_up():
+            raise ServerFailure(f"the server at {self._endpoint.authority} answers no request any more: {text}")
+        root = self._endpoint.prefix[: -len("/v1")] if self._endpoint.prefix.endswith("/v1") else self._endpoint.prefix
+        try:
+            health = await connection.get(f"{root}/health", _HEALTH_TIMEOUT)
+        except HttpError as exc:
+            raise ServerFailure(
+                f"the server at {self._endpoint.authority} was out of reach for {self._limits.retry_timeout:g} s: {exc}"
+            ) from exc
+        if health.status >= 500:
+            raise ServerFailure(
+                f"the server at {self._endpoint.authority} reports itself unhealthy (/health: {health.status}): {text}"
+            )
+
+
+def retry_delay(attempt: int, retry_after: Optional[float]) -> float:
+    """Return the seconds before the next attempt: the server's wish, else doubling up to a cap; jitter parts crowds."""
+    if retry_after is not None:
+        return retry_after * random.uniform(1.0, 1.1)
+    return min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempt - 1, 16)) * random.uniform(0.5, 1.0)
+
+
+def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
+    """Return the seconds a Retry-After header asks for, given as a number or an HTTP date (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (TypeError, ValueError):
+        return None
+
+
+def _failure(status: int, text: str, response: Response) -> Exception:
+    told = f"HTTP {status}: {text}"
+    if status in RETRIED_STATUSES:
+        return _Passing(told, retry_after=parse_retry_after(response.headers.get("retry-after"), time.time()))
+    if status in FATAL_STATUSES:
+        return ServerFailure(f"the server began to refuse all requests in mid-run: {told}")
+    if 300 <= status < 400:
+        told += f" (a redirect to {response.headers.get('location')}: give that address as base_url)"
+    return _Refusal(told)
+
+
+def _answered(sample: Sample, reply: Reply, started: float, attempts: int) -> tuple[dict[str, Any], Mark]:
+    finished = time.time()
+    verdict = grade(sample.task, sample.target, reply.text)
+    outcome = classify(verdict.score == 1.0, verdict.parsed, reply.finish_reason)
+    row = {
+        "question": sample.question,
+        "repeat": sample.repeat,
+        "permutation": sample.permutation,
+        "outcome": outcome,
+        "score": verdict.score,
+        "extracted": verdict.extracted,
+        "target": sample.target,
+        "text": reply.text,
+        "finish_reason": reply.finish_reason,
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "reasoning_tokens": reply.reasoning_tokens,
+        "seconds": round(finished - started, 6),
+        "finished": round(finished, 6),
+        "attempts": attempts,
+    }
+    tokens = (reply.prompt_tokens or 0, reply.completion_tokens or 0, reply.reasoning_tokens or 0)
+    return row, Mark(outcome, *tokens, started, finished)
+
+
+def _failed(sample: Sample, outcome: str, error: str, started: float, attempts: int) -> tuple[dict[str, Any], Mark]:
+    finished = time.time()
+    row = {
+        "question": sample.question,
+        "repeat": sample.repeat,
+        "permutation": sample.permutation,
+        "outcome": outcome,
+        "score": None,
+        "target": sample.target,
+        "error": error,
+        "seconds": round(finished - started, 6),
+        "finished": round(finished, 6),
+        "attempts": attempts,
+    }
+    return row, Mark(outcome, 0, 0, 0, started, finished, error)

@@ -1,0 +1,52 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: cell run, one cell of an eval under way: its journal, its marks and what is still to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Mapping
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import Cell, iso, settled
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_progress import Progress
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import Contents, JournalWriter, read_journal
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import Mark
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import Sample
+
+
+class CellRun:
+    """One cell under way: its journal, its marks, and what is still to ask."""
+
+    def __init__(self, cell: Cell, progress: Progress) -> None:
+        self.cell = cell
+        self.contents = read_journal(cell.journal, cell.sha256)
+        self.journal = JournalWriter(cell.journal)
+        self._progress = progress
+        self._write_due = False
+        kept = settled(self.contents.marks)
+        self.marks = {key: mark for key, mark in self.contents.marks.items() if key in kept}
+        self.todo = [sample for sample in cell.samples if (sample.question, sample.repeat) not in kept]
+
+    def open(self) -> None:
+        """Begin or continue the journal."""
+        created = iso(time.time())
+        header = {"journal": 1, "identity": self.cell.identity, "sha256": self.cell.sha256, "created": created}
+        self.journal.open(self.contents, header)
+        if self.contents.created is None:
+            self.contents = Contents(created, {}, 0)
+        self._progress.count(self.cell, self.marks)
+
+    def record(self, sample: Sample, row: Mapping[str, Any], mark: Mark) -> None:
+        """Journal one sample; rows that come in the same round of the event loop are written together."""
+        self.journal.add(row)
+        self.marks[(sample.question, sample.repeat)] = mark
+        self._progress.counts[self.cell.sha256][mark.outcome] += 1
+        if not self._write_due:
+            self._write_due = True
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
+        self._write_due = False
+        self.journal.write()

@@ -1,0 +1,71 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: identity, what makes two evals the same eval, and thus a journal theirs to continue."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Mapping, NamedTuple, Optional, Sequence
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import EvalSpec
+
+# Raised when prompts, sampling or grading change, so that old samples are not mixed with new ones.
+CLIENT = {"name": "gpt_oss.fleet", "protocol": 1}
+
+
+class ServerFacts(NamedTuple):
+    """What was found out about the server before and after an eval."""
+
+    vllm_version: Optional[str]
+    simulated: bool
+    max_model_len: Optional[int]
+    container: Optional[Mapping[str, Any]]
+
+    def identity(self, spec: EvalSpec) -> dict[str, Any]:
+        """Return the server's part of an identity: the container's description, else what can be seen from outside."""
+        seen: dict[str, Any] = {"vllm_version": self.vllm_version, "max_model_len": self.max_model_len}
+        if self.container is None:
+            return {**seen, "base_url": spec.base_url}
+        image = self.container.get("image_digest") or self.container.get("image")
+        return {
+            **seen,
+            "image": image,
+            "arguments": list(self.container.get("arguments") or []),
+            "environment": dict(self.container.get("environment") or {}),
+        }
+
+
+def build_identity(
+    spec: EvalSpec, facts: ServerFacts, task: str, effort: str, data_sha256: Sequence[str]
+) -> dict[str, Any]:
+    """Return the identity of one cell (task × effort) of an eval."""
+    return {
+        "client": CLIENT,
+        "model": spec.model,
+        "revision": spec.revision,
+        "server": facts.identity(spec),
+        "task": task,
+        "data_sha256": list(data_sha256),
+        "reasoning_effort": effort,
+        "sampler": spec.sampler,
+        "temperature": spec.temperature,
+        "max_tokens": spec.max_tokens,
+        "n_repeats": spec.n_repeats,
+        "examples": spec.examples,
+    }
+
+
+def identity_sha256(identity: Mapping[str, Any]) -> str:
+    """Return the sha256 of an identity's canonical JSON, in hex."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def file_sha256(path: str) -> str:
+    """Return a file's sha256 in hex."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as data:
+        for block in iter(lambda: data.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

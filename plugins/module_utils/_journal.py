@@ -1,0 +1,165 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: journal, the append-only file of one eval's samples, and how it is resumed.
+
+One JSON object a line. The first line is the eval's identity, each further line one sample. A sample that ended in an
+error or a timeout may be asked again by a later run: then the later line holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO, Mapping, NamedTuple, Optional
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import OUTCOMES, Mark
+
+Key = tuple[int, int]  # question, repeat
+
+
+class JournalError(Exception):
+    """A journal cannot be read or written."""
+
+
+class Contents(NamedTuple):
+    """What a journal holds. ``valid_bytes`` is its length up to and with the last whole line."""
+
+    created: Optional[str]
+    marks: dict[Key, Mark]
+    valid_bytes: int
+
+
+EMPTY = Contents(None, {}, 0)
+
+
+def read_journal(path: str, identity_sha256: str) -> Contents:
+    """Read a journal, dropping what a crash tore; EMPTY where there is none. JournalError if it is another eval's."""
+    try:
+        with open(path, "rb") as lines:
+            header, offset = _read_header(path, lines)
+            if header is None:
+                return EMPTY
+            if header.get("sha256") != identity_sha256:
+                raise JournalError(
+                    f"{path} belongs to an eval with identity {header.get('sha256')}, wanted {identity_sha256}; "
+                    "move it away to start anew"
+                )
+            marks, valid = _read_rows(lines, offset)
+    except FileNotFoundError:
+        return EMPTY
+    except OSError as exc:
+        raise JournalError(f"cannot read the journal {path}: {exc}") from exc
+    return Contents(str(header.get("created")), marks, valid)
+
+
+def _read_header(path: str, lines: BinaryIO) -> tuple[Optional[dict[str, Any]], int]:
+    first = lines.readline()
+    header = _parse(first)
+    if header is not None and "identity" in header:
+        return header, len(first)
+    if lines.readline():
+        raise JournalError(f"{path} is no journal: its first line does not hold an identity; move it away")
+    return None, 0  # torn while it was begun
+
+
+def _read_rows(lines: BinaryIO, offset: int) -> tuple[dict[Key, Mark], int]:
+    marks: dict[Key, Mark] = {}
+    valid = offset
+    for line in lines:
+        offset += len(line)
+        row = _parse(line)
+        mark = None if row is None else _mark(row)
+        if row is not None and mark is not None:
+            marks[(row["question"], row["repeat"])] = mark
+            valid = offset
+    return marks, valid
+
+
+def _parse(line: bytes) -> Optional[dict[str, Any]]:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _mark(row: Mapping[str, Any]) -> Optional[Mark]:
+    if row.get("outcome") not in OUTCOMES or "question" not in row or "repeat" not in row:
+        return None
+    finished = float(row.get("finished") or 0.0)
+    return Mark(
+        row["outcome"],
+        row.get("prompt_tokens") or 0,
+        row.get("completion_tokens") or 0,
+        row.get("reasoning_tokens") or 0,
+        finished - float(row.get("seconds") or 0.0),
+        finished,
+        row.get("error") or "",
+    )
+
+
+class JournalWriter:
+    """Appends lines. ``add`` collects, ``write`` hands them to the kernel, ``sync`` makes them outlive a power loss."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._descriptor = -1
+        self._lines: list[bytes] = []
+        self._unsynced = False
+
+    def open(self, contents: Contents, header: Mapping[str, Any]) -> None:
+        """Open for appending: cut off a torn end, begin a new journal with its header."""
+        try:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            os.ftruncate(self._descriptor, contents.valid_bytes)
+        except OSError as exc:
+            raise JournalError(f"cannot write the journal {self.path}: {exc}") from exc
+        self._unsynced = True
+        if contents.created is None:
+            self.add(header)
+        self.write()
+        self.sync()
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take one line in."""
+        self._lines.append(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+
+    def write(self) -> None:
+        """Hand the collected lines to the kernel: from here on they outlive this process."""
+        if not self._lines:
+            return
+        data = memoryview(b"".join(self._lines))
+        self._lines.clear()
+        self._unsynced = True
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as exc:
+            raise JournalError(f"cannot write the journal {self.path}: {exc}; make room and run again") from exc
+
+    def sync(self) -> None:
+        """Make what was written outlive a power loss. May run in a thread beside ``add`` and ``write``."""
+        if not self._unsynced:
+            return
+        self._unsynced = False
+        try:
+            os.fsync(self._descriptor)
+        except OSError as exc:
+            raise JournalError(f"cannot write the journal {self.path}: {exc}; check the disk and run again") from exc
+
+    def close(self) -> None:
+        """Write and sync what is left, and close."""
+        if self._descriptor < 0:
+            return
+        try:
+            self.write()
+            self._unsynced = True  # a sync in a thread may have been cut short
+            self.sync()
+        finally:
+            os.close(self._descriptor)
+            self._descriptor = -1

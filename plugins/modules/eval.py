@@ -1,0 +1,201 @@
+#!/usr/bin/python
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin eval."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: eval
+short_description: Score a server with GPQA and AIME 2025, showing the progress
+version_added: 0.1.0
+author:
+  - gpt_oss.fleet maintainers (@gpt-oss-fleet)
+description:
+  - Starts M(gpt_oss.fleet.eval_run) on the host, watches its job, prints one line of progress each few seconds, and
+    registers the scores as the fact C(gpt_oss_scores).
+  - The job belongs to the host. When the controller ends or loses the connection, the job runs on, and the next run of
+    the playbook attaches to it, goes on from its journal, or finds the scores and asks nothing.
+  - The host is watched by reading one small file over the connection; no module runs on it meanwhile.
+options:
+  state:
+    description:
+      - V(started) starts the job on the host, or attaches to the one that runs, and returns.
+      - V(finished) also watches it, printing its progress, and registers the scores.
+      - V(stopped) ends the job. What was asked is kept.
+    type: str
+    choices: [started, finished, stopped]
+    default: finished
+  server:
+    description: Name of the server. Its journals, status and log lie in a folder of this name below O(run_path).
+    type: str
+    required: true
+  base_url:
+    description: Address of the server's API as seen from the host, ending in C(/v1). Required unless O(state=stopped).
+    type: str
+  model:
+    description: Name of the model, as the server serves it. Required unless O(state=stopped).
+    type: str
+  api_key_file:
+    description: File on the host that holds the server's API key. Without it no key is sent.
+    type: path
+  tasks:
+    description: What to ask.
+    type: list
+    elements: str
+    choices: [gpqa, aime25]
+    default: [gpqa, aime25]
+  reasoning_efforts:
+    description: At which reasoning efforts to ask. Each task at each effort is a score of its own.
+    type: list
+    elements: str
+    choices: [low, medium, high]
+    default: [low, medium, high]
+  sampler:
+    description: Which API to ask.
+    type: str
+    choices: [responses, chat_completions]
+    default: responses
+  temperature:
+    description: Sampling temperature.
+    type: float
+    default: 1.0
+  max_tokens:
+    description: The most tokens a reply may have, reasoning included.
+    type: int
+    default: 131072
+  n_repeats:
+    description: How many times each question is asked.
+    type: int
+    default: 8
+  examples:
+    description: Ask only this many questions, the same ones each time, drawn as the reference draws them.
+    type: int
+  concurrency:
+    description: How many requests are under way at once. Not part of the identity.
+    type: int
+    default: 128
+  request_timeout:
+    description: Seconds one request may take.
+    type: float
+    default: 3600.0
+  retry_timeout:
+    description:
+      - For how many seconds after its first failure a sample is asked again. Only failures that can pass are retried,
+        namely HTTP 408, 429, 500, 502, 503 and 504, broken connections and requests that got no answer in time.
+      - A server out of reach for that long ends the job. A later run goes on from the journal.
+    type: float
+    default: 600.0
+  max_invalid:
+    description: The largest share of samples that may be refused, in error or timed out before the score is void.
+    type: float
+    default: 0.02
+  max_truncated:
+    description: The share of replies cut off at the token limit above which the score carries a warning.
+    type: float
+    default: 0.1
+  data:
+    description:
+      - For each task the list of its data files on the host, one file for C(gpqa), two for C(aime25).
+      - Required unless O(state=stopped).
+    type: dict
+  data_sha256:
+    description: For each task the list of its files' wanted sha256 checksums. Tasks left out are not checked.
+    type: dict
+    default: {}
+  run_path:
+    description: Folder on the host below which each server has its folder of journals, status and log.
+    type: path
+    required: true
+  container:
+    description:
+      - Name of the server's container. Its image, arguments and environment then belong to the identity.
+      - Without it the address, the version and the context length stand for them.
+    type: str
+  docker_host:
+    description: Address of the Docker Engine that runs O(container).
+    type: str
+    default: unix:///var/run/docker.sock
+  revision:
+    description: Revision of the model's weights, for the identity.
+    type: str
+  timeout:
+    description: Seconds to wait with O(state=finished). The job runs on afterwards. Without it there is no limit.
+    type: float
+  poll_interval:
+    description: Seconds between two lines of progress.
+    type: float
+    default: 5.0
+requirements:
+  - httptools on the host
+  - docker on the host (with O(container))
+attributes:
+  check_mode:
+    description: Says how many samples would be asked, and changes nothing. The server is asked for its models only.
+    support: full
+notes:
+  - Runs partly on the controller. What the job does, and what makes two evals the same, is told in
+    M(gpt_oss.fleet.eval_run).
+seealso:
+  - module: gpt_oss.fleet.eval_run
+"""
+
+EXAMPLES = r"""
+- name: Score the server
+  gpt_oss.fleet.eval:
+    server: gpt-oss-20b
+    base_url: http://127.0.0.1:8000/v1
+    model: openai/gpt-oss-20b
+    container: gpt-oss-20b
+    data:
+      gpqa: [/var/lib/gpt_oss/datasets/gpqa_diamond.csv]
+      aime25: [/var/lib/gpt_oss/datasets/aime2025-I.jsonl, /var/lib/gpt_oss/datasets/aime2025-II.jsonl]
+    run_path: /var/lib/gpt_oss/evals
+"""
+
+RETURN = r"""
+scores:
+  description: One row for each complete cell (task at a reasoning effort) of those asked for.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - server: gpt-oss-20b
+      task: gpqa
+      reasoning_effort: low
+      metric: pass_at_1
+      score: 0.5612
+      n_samples: 1584
+      n_correct: 889
+      verdict:
+      registered: 1767225600.0
+status:
+  description: How the job stands, with its cells, rate and time left. See RV(status_path).
+  returned: success
+  type: dict
+status_path:
+  description: The file on the host in which the job tells how it stands, one line of JSON, replaced each second.
+  returned: success
+  type: str
+cells:
+  description: For each cell its identity, its journal, the number of samples, and how many were done and to ask.
+  returned: success
+  type: list
+  elements: dict
+journals:
+  description: The cells' journals on the host.
+  returned: success
+  type: list
+  elements: str
+ansible_facts:
+  description: The scores as facts.
+  returned: when there are scores
+  type: dict
+  contains:
+    gpt_oss_scores:
+      description: The host's score rows. Rows of other servers, tasks and reasoning efforts are kept.
+      returned: when there are scores
+      type: list
+      elements: dict
+"""
