@@ -111,7 +111,7 @@ def _describe(plan: Plan, site: Site) -> dict[str, Any]:
         "gpus": options.get("gpus", "all"),
         "gpu_access": options.get("gpu_access", "device_requests"),
         "devices": options.get("devices", []),
-        "ipc_mode": options.get("ipc_mode", plan.recipe.get("ipc_mode")),
+        "ipc_mode": options.get("ipc_mode") or plan.recipe.get("ipc_mode", "private"),
         "shm_size": options.get("shm_size"),
         "ulimits": options.get("ulimits", {}),
         "restart_policy": options.get("restart_policy", "unless-stopped"),

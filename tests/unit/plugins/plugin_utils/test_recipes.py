@@ -255,7 +255,8 @@ def test_servers_must_be_a_list(servers: Any) -> None:
         ({"entrypoint": []}, "entrypoint", None),
         ({"volumes": ["/a:/b:ro"]}, "volumes", ["/hf:/root/.cache/huggingface", "/a:/b:ro"]),
         ({"environment": {"A": True, "B": 1}}, "environment", {"A": "true", "B": "1"}),
-        ({"ipc_mode": ""}, "ipc_mode", None),
+        ({"ipc_mode": "private"}, "ipc_mode", "private"),
+        ({}, "ipc_mode", "host"),
     ],
 )
 def test_options(options: dict[str, Any], key: str, expected: Any) -> None:
