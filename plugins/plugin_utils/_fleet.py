@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _verdicts
@@ -51,7 +51,7 @@ def fleet_facts(
         "scores": entries,
         "pooled": pooled,
         "quarantine": [
-            {"host": host["host"], "verdict": host["verdict"], "reason": "; ".join(host["reasons"])}
+            {"host": host["host"], "verdict": host["verdict"], "reason": _in_short(host["reasons"])}
             for host in hosts
             if host["verdict"] in _UNFIT
         ],

@@ -48,7 +48,7 @@ class Finding:
         if self.verdict == UNJUDGED:
             return text
         if self.verdict == GOOD:
-            return f"{text}, within noise"
+            return text if each.interval[0] > 0 else f"{text}, within noise"
         if self.p_holm is None:
             return f"{text} ({p_value(each.p)}); of two that differ nobody can say which one is off"
         if self.verdict == BAD:
