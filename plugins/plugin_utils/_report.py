@@ -17,15 +17,7 @@ _MARKS = {"good": "good", "unjudged": "*unjudged*", "suspect": "*suspect*"}
 _COUNTS = ("n_measured", "n_correct", "n_wrong", "n_unparsed", "n_truncated", "n_refused", "n_errors", "n_timeouts")
 
 
-def report_markdown(fleet: Mapping[str, Any]) -> str:
-    """Return the report of a fleet's facts, as fleet_scores registers them."""
-    sections = [
-        ["# gpt-oss fleet report"],
-        _simulated(fleet),
-        [f"**{fleet['sentence']}**"],
-        section("Hosts", _hosts(fleet["hosts"])),
-        *_models(fleet["cells"]),
-        section("Each score", _scores(fleet["scores"]), _SCORES_NOTE = """\
+_SCORES_NOTE = """\
 Scores and differences in points. ±: standard error over new answers to the same questions, which is what hosts differ
 by. 95 % interval: over other questions of the same kind, for comparing with a paper. A reference in brackets comes from
 another kind of run and judges nothing. Fleet: median of the other servers."""
@@ -40,6 +32,28 @@ _METHOD = """\
   {false_discovery_rate:g}. All tests are one-sided, for lower.
 - Missing or void: no score of this run that could be judged. That is never a pass.
 - Unjudged: there was nothing to compare with."""
+
+
+def report_markdown(fleet: Mapping[str, Any]) -> str:
+    """Return the report of a fleet's facts, as fleet_scores registers them."""
+    sections = [
+        ["# gpt-oss fleet report"],
+        _simulated(fleet),
+        [f"**{fleet['sentence']}**"],
+        section("Hosts", _hosts(fleet["hosts"])),
+        *_models(fleet["cells"]),
+        section("Each score", _scores(fleet["scores"]), _SCORES_NOTE),
+        section("The fleet", _cells(fleet["cells"])),
+        section("Efforts pooled", _pooled(fleet["pooled"])),
+        section("References", _references(fleet["scores"]), _reference_note(fleet)),
+        section("Samples", _samples(fleet["scores"])),
+        section("Environment", _environment(fleet["scores"])),
+        section("Data sets", _data_sets(fleet["scores"])),
+        section("Quarantine", _quarantine(fleet["quarantine"])),
+        section("Missing", _missing(fleet["missing"])),
+        section("How this was judged", [_METHOD.format(**fleet["settings"])]),
+    ]
+    return "\n\n".join("\n".join(each) for each in sections if each) + "\n"
 
 
 def _mark(verdict: str) -> str:
