@@ -255,7 +255,7 @@ def positive_test(d: Draw) -> Problem:
     ill, found, false = d.whole(2, 60), d.whole(70, 99), d.whole(2, 15)
     value = 100 * ill * found / (ill * found + (1000 - ill) * false)
     text = (
-        f"Of 1000 people {ill} have a disease. A test finds {found} % of the ill, and is wrongly positive for {false} % "
+        f"Of 1000 people {ill} have a disease. A test finds {found} % of the ill and is wrongly positive for {false} % "
         "of the healthy. How likely is a person with a positive test to be ill?"
     )
     return Problem(text, value, "{} %", (found - 0.5, 100 - false - 0.2, 100 - value, value / 2 + 0.3))
