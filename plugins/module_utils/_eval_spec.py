@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._http import Endpoint
+
 TASK_NAMES = ("gpqa", "aime25")
 EFFORTS = ("low", "medium", "high")
 STATES = ("started", "finished", "stopped")
@@ -97,6 +99,10 @@ class EvalSpec:
         found = []
         if "/" in self.server or self.server in ("", ".", ".."):
             found.append(f"server {self.server!r} cannot name a folder; wanted a name without slashes")
+        try:
+            Endpoint.parse(self.base_url)
+        except ValueError as exc:
+            found.append(str(exc))
         for name in ("concurrency", "n_repeats", "max_tokens"):
             if getattr(self, name) < 1:
                 found.append(f"{name} is {getattr(self, name)}, wanted at least 1")

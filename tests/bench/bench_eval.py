@@ -186,10 +186,20 @@ def figures(client: Ours | Reference, folder: Path, options: argparse.Namespace)
 
 
 def show(name: str, found: Figures, base: Figures, ideal: float) -> None:
-    print(
-        f"| {name} | {found.startup:.2f} | {1000 * found.per_request:.2f} | 1/{base.per_request / found.per_request:.1f} "
-        f"| {found.rss:.0f} | {found.rss / base.rss:.2f} | {found.window:.2f} | {found.window / ideal:.2f} | {found.most} |"
+    """Print one row; ratios are to ``base``."""
+    cpu, rss, window = base.per_request / found.per_request, found.rss / base.rss, found.window / ideal
+    cells = (
+        name,
+        f"{found.startup:.2f}",
+        f"{1000 * found.per_request:.2f}",
+        f"1/{cpu:.1f}",
+        f"{found.rss:.0f}",
+        f"{rss:.2f}",
+        f"{found.window:.2f}",
+        f"{window:.2f}",
+        str(found.most),
     )
+    print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def main() -> None:
@@ -201,9 +211,9 @@ def main() -> None:
     reference = os.environ.get("REFERENCE_PYTHON")
     ideal = REQUESTS * options.latency / options.concurrency
     print(
-        f"{REQUESTS} GPQA requests, concurrency {options.concurrency}, window at {options.latency:g} s latency (ideal {ideal:.2f} s)"
+        f"{REQUESTS} GPQA requests, concurrency {options.concurrency}; the window is at {options.latency:g} s latency"
     )
-    print("| client | start-up CPU s | CPU ms a request | ratio | peak MB | ratio | window s | × ideal | in flight |")
+    print("| client | start-up CPU s | CPU ms/request | ratio | peak MB | ratio | window s | × ideal | in flight |")
     print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
