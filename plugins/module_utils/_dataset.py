@@ -1,14 +1,11 @@
 # Copyright: Contributors to the gpt_oss.fleet project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Internal: data set files, read as the reference harness shows them to the model.
+"""Internal: data set files, read with the values that the reference harness shows to the model.
 
-gpt-oss 0.0.9 reads its files with ``pandas.read_csv`` and ``pandas.read_json(lines=True)`` and puts what comes out into
-the prompts. pandas guesses a type for each column, so text is not always shown as it stands in the file: a column of
-"07" and "1e3" becomes 7.0 and 1000.0, and words such as "NA" or "None" become nan. The readers here give the same
-values with the standard library alone; tests/differential compares them with pandas 3.
-
-Where pandas would quietly fill up or shift a damaged file's rows, the readers raise DatasetError instead.
+gpt-oss 0.0.9 reads its files with ``pandas.read_csv`` and ``pandas.read_json(lines=True)``. The readers here give the
+same rows with the standard library alone. But where pandas would quietly fill up or shift the rows of a damaged file,
+they raise DatasetError.
 """
 
 from __future__ import annotations
@@ -19,22 +16,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
-Value = Union[str, int, float, bool]
-
-# pandas.read_csv's default na_values.
-_NOT_AVAILABLE = frozenset(
-    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"]
-    + ["NULL", "NaN", "None", "n/a", "nan", "null"]
-)
-_INTEGER = re.compile(r"[ \t-\r]*[+-]?[0-9]+[ \t-\r]*")
-_NUMBER = re.compile(r"[ \t-\r]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t-\r]*|(?i:[+-]?inf(?:inity)?)")
-_TRUTH = {"true": True, "false": False}
-
-# A text column holds this one object in all its empty cells, so two of them are found equal by list.index; in a column
-# of numbers each is an object of its own, and nan differs from itself.
-_MISSING_TEXT = float("nan")
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._columns import from_csv, from_json, to_rows
 
 # The csv module refuses cells above 128 KiB unless told otherwise.
 _LONGEST_CELL = 2**31 - 1
@@ -52,7 +36,7 @@ def data_sha256(paths: Sequence[str]) -> str:
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def read_csv(path: str, columns: Sequence[str]) -> list[dict[str, Value]]:
+def read_csv(path: str, columns: Sequence[str]) -> list[dict[str, Any]]:
     """Read the named columns of a CSV file with a header line; one dict a row, values as pandas shows them."""
     records = _csv_records(path)
     if len(records) < 2:
@@ -66,11 +50,8 @@ def read_csv(path: str, columns: Sequence[str]) -> list[dict[str, Value]]:
             f"missing: {_quoted(missing)}. "
             "Give the task its own data set, or rename the columns."
         )
-    table = [_as_read_csv(cells) for cells in zip(*rows)]
-    if all(_is_number(value) for column in table for value in column):
-        table = _as_one_type(table)
-    wanted = [table[header.index(column)] for column in columns]
-    return [dict(zip(columns, values)) for values in zip(*wanted)]
+    shown = to_rows([from_csv(cells) for cells in zip(*rows)])
+    return [{column: row[header.index(column)] for column in columns} for row in shown]
 
 
 def read_json_lines(path: str, keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -82,10 +63,10 @@ def read_json_lines(path: str, keys: Sequence[str]) -> list[dict[str, Any]]:
             rows.append(_json_row(f"{path}, line {number}", line.strip(), keys))
     if not rows:
         raise DatasetError(f"{path}: wanted one JSON object a line, found an empty file. {_FETCH_AGAIN}")
-    table = [_as_read_json([row[key] for row in rows]) for key in keys]
-    if all(_is_number(value) for column in table for value in column):
-        table = _as_one_type(table)
-    return [dict(zip(keys, values)) for values in zip(*table)]
+    # The other keys' values never show, but their types matter: see to_rows.
+    names = dict.fromkeys([*keys, *(key for row in rows for key in row)])
+    shown = to_rows([from_json([row.get(name) for row in rows]) for name in names])
+    return [dict(zip(keys, values)) for values in shown]
 
 
 def _read_bytes(path: str) -> bytes:
@@ -161,48 +142,6 @@ def _csv_records(path: str) -> list[list[str]]:
     return records
 
 
-def _as_read_csv(cells: Sequence[str]) -> list[Value]:
-    """Type one column: integers, else numbers, else truth values, else text; "not available" cells fit all of them."""
-    known = [cell for cell in cells if cell not in _NOT_AVAILABLE]
-    if known and all(_INTEGER.fullmatch(cell) for cell in known):
-        integers = [int(cell) for cell in known]
-        if not all(-(2**63) <= integer < 2**63 for integer in integers):
-            return _as_large_integers(cells, integers)
-        if len(known) == len(cells):
-            return list(integers)
-    if all(_NUMBER.fullmatch(cell) for cell in known):
-        return [float("nan") if cell in _NOT_AVAILABLE else float(cell) for cell in cells]
-    # str.lower() would make more than the ASCII letters equal to these words.
-    if all(cell.isascii() and cell.lower() in _TRUTH for cell in known):
-        return [_MISSING_TEXT if cell in _NOT_AVAILABLE else _TRUTH[cell.lower()] for cell in cells]
-    return [_MISSING_TEXT if cell in _NOT_AVAILABLE else cell for cell in cells]
-
-
-def _as_large_integers(cells: Sequence[str], integers: Sequence[int]) -> list[Value]:
-    """Type a column of integers of which some need more than 63 bits and a sign."""
-    if not all(-(2**63) <= integer < 2**64 for integer in integers):
-        return [_MISSING_TEXT if cell in _NOT_AVAILABLE else int(cell) for cell in cells]
-    if len(integers) == len(cells) and min(integers) >= 0:
-        return list(integers)
-    return list(cells)
-
-
-def _as_read_json(values: list[Any]) -> list[Any]:
-    """Make a column integers if it can be, else numbers if it can be; one value that cannot leaves all as they are."""
-    if any(isinstance(value, bool) for value in values):
-        return values
-    try:
-        numbers = [float(value) for value in values]
-    except (OverflowError, TypeError, ValueError):
-        return values
-    try:
-        integers = [int(value) for value in values]
-    except (OverflowError, ValueError):
-        return numbers
-    fit = all(-(2**63) <= integer < 2**63 for integer in integers)
-    return integers if fit and [float(integer) for integer in integers] == numbers else numbers
-
-
 def _json_row(place: str, line: str, keys: Sequence[str]) -> dict[str, Any]:
     try:
         row = json.loads(line)
@@ -220,17 +159,6 @@ def _json_row(place: str, line: str, keys: Sequence[str]) -> dict[str, Any]:
                 f"{place}: wanted text or a number for {key!r}, found {json.dumps(row[key])[:40]}. Correct the line."
             )
     return row
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _as_one_type(table: list[list[Value]]) -> list[list[Value]]:
-    """In a table of nothing but numbers a row has one type, so one column of fractions makes all of them such."""
-    if all(isinstance(value, int) for column in table for value in column):
-        return table
-    return [[float(value) for value in column] for column in table]
 
 
 def _quoted(names: Iterable[str]) -> str:
