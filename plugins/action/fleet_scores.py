@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._references import (
     check_references,
     load_references,
 )
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import score_table
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH, score_table
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import FROM_BEST_TO_WORST, Levels
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -132,4 +133,4 @@ def _show(fleet: Mapping[str, Any]) -> None:
     colours = {"good": "green", "unjudged": "yellow", "suspect": "yellow"}
     display = Display()
     display.display("\n".join(["", *fleet["table"], ""]))
-    display.display(fleet["sentence"] + "\n", color=colours.get(fleet["verdict"], "red"))
+    display.display(textwrap.fill(fleet["sentence"], WIDTH) + "\n", color=colours.get(fleet["verdict"], "red"))

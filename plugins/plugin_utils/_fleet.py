@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,6 +27,8 @@ _FROM_ROW = (
 _OF_A_REFERENCE = ("id", "source", "date", "hardware", "sampler", "n_correct", "n")
 
 
+_MOST_REASONS = 3  # of each verdict, in the fleet's sentence
+_LONGEST_REASON = 200  # characters, in the fleet's sentence; the hosts' own reasons are whole
 _UNFIT = (_verdicts.BAD, _verdicts.VOID, _verdicts.MISSING)
 
 Entry = Mapping[str, Any]
@@ -136,30 +139,31 @@ def _cell(key: tuple[str | None, str, str], group: Sequence[Entry]) -> dict[str,
 
 
 def _sentence(verdict: str, hosts: Sequence[Entry], entries: Sequence[Entry]) -> str:
-    by_verdict: dict[str, list[Entry]] = defaultdict(list)
-    for host in hosts:
-        by_verdict[host["verdict"]].append(host)
     parts = []
     for each in reversed(_verdicts.FROM_BEST_TO_WORST[1:]):
-        group = by_verdict[each]
-        parts += [f"{host['host']} is {each}: {_in_short(host['reasons'])}" for host in group[:3]]
-        if len(group) > 3:
-            parts.append(
-                f"{listed([host['host'] for host in group[3:]])} {'are' if len(group) > 4 else 'is'} {each} too"
-            )
-    good = len(by_verdict[_verdicts.GOOD])
-    n_scores = len(entries)
-    total = (
-        f"{good} of {len(hosts)} hosts good"
-        if good < len(hosts)
-        else f"all {n_scores} scores of {len(hosts)} hosts are within noise"
-    )
-    return f"Fleet verdict: {verdict.upper()} - {'. '.join([*parts, total])}."
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for host in hosts:
+            if host["verdict"] == each:
+                by_reason[_in_short(host["reasons"])].append(host["host"])
+        told = list(by_reason.items())[:_MOST_REASONS]
+        parts += [f"{listed(names)} {_are(names)} {each}: {reason}" for reason, names in told]
+        others = [name for names in list(by_reason.values())[_MOST_REASONS:] for name in names]
+        if others:
+            parts.append(f"{listed(others)} {_are(others)} {each} too")
+    good = sum(host["verdict"] == _verdicts.GOOD for host in hosts)
+    whole = f"all {len(entries)} scores of {len(hosts)} hosts are within noise"
+    parts.append(f"{good} of {len(hosts)} hosts good" if good < len(hosts) else whole)
+    return f"Fleet verdict: {verdict.upper()} - {'. '.join(parts)}."
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _in_short(reasons: Sequence[str]) -> str:
     more = len(reasons) - 1
-    return reasons[0] + (f", and {more} more reason{'s' * (more > 1)}" if more else "")
+    first = textwrap.shorten(reasons[0].rstrip("."), _LONGEST_REASON, placeholder=" [...]")
+    return first + (f", and {more} more reason{'s' * (more > 1)}" if more else "")
 
 
 def _pooled(finding: Finding) -> dict[str, Any]:

@@ -27,17 +27,15 @@ def score_table(fleet: Mapping[str, Any]) -> list[str]:
     """Return the table of a fleet's facts, followed by the reasons of each host that is not good."""
     entries = fleet["scores"]
     shown = entries if len(entries) <= _MOST_ROWS else [entry for entry in entries if entry["verdict"] != "good"]
-    lines = _aligned(shown)
-    if len(shown) > _MOST_ROWS:
-        lines = lines[: _MOST_ROWS + 2]
-    if hidden := len(entries) - max(0, len(lines) - 2):
+    lines = _aligned(shown[:_MOST_ROWS])
+    if hidden := len(entries) - len(shown[:_MOST_ROWS]):
         counts = ", ".join(f"{n} {verdict}" for verdict, n in Counter(e["verdict"] for e in entries).most_common())
         lines.append(f"... and {hidden} scores more; in all {counts}. The report has them all.")
     return [*lines, *_notes(fleet), *_reasons(fleet["hosts"])]
 
 
 def _aligned(entries: Sequence[Entry]) -> list[str]:
-    rows = [_row(entry) for entry in entries]
+    rows = _rows(entries)
     several = len({row[:2] for row in rows}) > len({row[0] for row in rows})
     columns = [column for column, name in enumerate(_HEADINGS) if several or name != "server"]
     widths = [max(len(row[column]) for row in (*rows, _HEADINGS)) for column in columns]
@@ -48,6 +46,19 @@ def _aligned(entries: Sequence[Entry]) -> list[str]:
         previous = row[:2]
         lines.append(_line(("", "", *row[2:]) if same else row, columns, widths))
     return lines
+
+
+def _rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
+    """Return the table's rows; a server of which all is missing gets one."""
+    servers: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        servers.setdefault((entry["host"], entry["server"]), []).append(entry)
+    rows = []
+    for own in servers.values():
+        if len(own) > 1 and all(entry["verdict"] == "missing" for entry in own):
+            own = [{**own[0], "task": f"all {len(own)}", "reasoning_effort": ""}]
+        rows += [_row(entry) for entry in own]
+    return rows
 
 
 def _line(row: Sequence[str], columns: Sequence[int], widths: Sequence[int]) -> str:
