@@ -130,8 +130,10 @@ def compiled_modules(python: Python, sources: Path) -> dict[str, str]:
 
 def usable(extensions: Sequence[str]) -> list[str]:
     """Return the extension modules all of whose libraries this machine has."""
-    text = _run(["ldd", *extensions], allowed=(0, 1)) if extensions else ""
-    parts = re.split(r"^(/\S+):$", text, flags=re.MULTILINE) if len(extensions) > 1 else ["", extensions[0], text]
+    if len(extensions) < 2:  # then ldd prints no names
+        return [name for name in extensions if "not found" not in _run(["ldd", name], allowed=(0, 1))]
+    text = _run(["ldd", *extensions], allowed=(0, 1))
+    parts = re.split(r"^(/\S+):$", text, flags=re.MULTILINE)
     return [name for name, needs in zip(parts[1::2], parts[2::2]) if "not found" not in needs]
 
 
