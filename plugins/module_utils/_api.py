@@ -148,16 +148,15 @@ def read_api_key(path: str | None) -> str | None:
     if path is None:
         return None
     try:
-        with open(path, encoding="utf-8") as file:
-            key = file.read().strip()
+        with open(path, encoding="utf-8", newline="") as file:
+            key = file.read().strip(" \t\n")
     except (OSError, UnicodeDecodeError) as exc:
         raise ApiError(
             f"expected an API key in the file {path}, could not read it: {exc}; create it, mode 0600"
         ) from exc
     if not key or any(not character.isprintable() or character.isspace() for character in key):
-        raise ApiError(
-            f"expected one API key, alone, in the file {path}, found {'several words' if key else 'nothing'}"
-        )
+        found = "blanks or carriage returns in it" if key else "nothing"
+        raise ApiError(f"expected one API key, alone on the first line of {path}, found {found}")
     return key
 
 

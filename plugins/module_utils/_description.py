@@ -67,13 +67,11 @@ def description(container: Mapping[str, Any], image: Mapping[str, Any] | None) -
     }
 
 
-def differences(observed: Description, wanted: Description, recorded: Mapping[str, Any]) -> list[Difference]:
-    """Return how a container differs from the wanted one, leaving the restart policy aside.
+def differences(observed: Description, wanted: Description) -> list[Difference]:
+    """Return how a container (see comparable) differs from the wanted one, leaving the restart policy aside.
 
-    `recorded` is the description that the container was made from (recorded_description). The image counts by id:
-    a tag may move, and two tags may name one image.
+    The image counts by id: a tag may move, and two tags may name one image.
     """
-    observed = _without_daemon_defaults(observed, wanted, recorded)
     ignored = ("image", "restart_policy")
     keys = [key for key in wanted if key not in ignored and observed[key] != wanted[key]]
     before, after = shown(observed), shown(wanted)
@@ -114,8 +112,12 @@ def readable(description: Description, image: Mapping[str, Any] | None) -> Descr
     return shown({**description, "environment": own, "labels": own_labels})
 
 
-def _without_daemon_defaults(observed: Description, wanted: Description, recorded: Mapping[str, Any]) -> Description:
-    """Return the observed description without the limits that the daemon's own configuration puts in."""
+def comparable(observed: Description, wanted: Description, recorded: Mapping[str, Any]) -> Description:
+    """Return the observed description without the limits that the engine's own configuration puts in.
+
+    `recorded` is the description that the container was made from (recorded_description): what was once asked for
+    does count.
+    """
     asked = set(wanted["ulimits"]) | set(recorded.get("ulimits") or {})
     ulimits = {name: limit for name, limit in observed["ulimits"].items() if name in asked}
     shm_size = observed["shm_size"]

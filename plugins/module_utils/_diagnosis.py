@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._failures import ENGINE_FAILURES, FAILURES, Failure
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._failures import ENGINE_FAILURES, FAILURES, HANGS, Failure
 
 # vLLM's last word on a failed start. What caused it stands above.
 _SUMMARY = "Engine core initialization failed"
@@ -44,6 +44,16 @@ def diagnose_text(text: str) -> Diagnosis:
     return _from_table(ENGINE_FAILURES + FAILURES, [text]) or Diagnosis(
         "unknown", _short(text), "see the engine's own log (journalctl -u docker)"
     )
+
+
+def diagnose_hang(stage: str, lines: Sequence[str], problem: str) -> Diagnosis:
+    """Return what is known of a start that is not over in time; `problem` says what the server last answered."""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+    known = _from_table(HANGS, [last])
+    remedy = "allow a longer timeout if the log still moves (docker logs); if not, its last lines say where it hangs"
+    cause = f"{known.cause}; " if known else ""
+    cause = f"{cause}last asked: {problem}; last line of the log: {_short(last)}"
+    return Diagnosis(f"hangs_in_{known.name if known else stage}", cause, known.remedy if known else remedy)
 
 
 def _from_table(failures: Sequence[Failure], lines: Sequence[str]) -> Diagnosis | None:

@@ -49,7 +49,8 @@ class Watch:
 
     def close(self) -> None:
         """Let go of the stream; the container does not notice."""
-        self._stream.close()
+        # The SDK hangs the reply on its socket; closed in the other order the reply complains.
+        getattr(self._stream, "_response", self._stream).close()
 
     def _read(self) -> bytes:
         read = getattr(self._stream, "read", None) or self._stream.recv

@@ -25,6 +25,13 @@ class Failure(NamedTuple):
 # Read in the log of a container that ended.
 FAILURES = (
     Failure(
+        "api_key_unreadable",
+        r"expected an API key in (?P<what>\S+), could not read one",
+        "the API key's file cannot be read inside the container",
+        "let the user that the container runs as read api_key_file; the key stands alone on its first line",
+        "run",
+    ),
+    Failure(
         "unknown_flag",
         r"error: unrecognized arguments: (?P<what>.+)",
         "this vLLM does not know the argument {what}",
@@ -251,5 +258,24 @@ ENGINE_FAILURES = (
         "the registry cannot be reached from this host",
         "check network, DNS and proxy of the engine; or bring the image here (docker load) and set pull: never",
         "run, Docker Engine 20.10",
+    ),
+)
+
+# Read in the last line of the log of a start that takes too long.
+HANGS = (
+    Failure(
+        "nccl",
+        r"vLLM is using nccl==|Using nccl",
+        "NCCL does not get through: the GPUs' fabric is not ready, or not as NCCL finds it",
+        "nvidia-smi -q must say Fabric State: Completed (nvidia-fabricmanager; on B200 nvlsm with ib_umad); "
+        "NCCL_NVLS_ENABLE=0 in the environment is a reported way around",
+        "vLLM issues 50430, 20862, 40604",
+    ),
+    Failure(
+        "loading",
+        r"Starting to load model|Loading safetensors checkpoint shards|downloading weights",
+        "the weights are still being read or downloaded",
+        "allow a longer timeout; bring the model into the cache first (module hf_model), on a faster disk",
+        "run, 0.32.0",
     ),
 )

@@ -133,15 +133,22 @@ def _check_port(engine: Engine, parameters: Mapping[str, Any], situation: Situat
 
 
 def _act(engine: Engine, parameters: Mapping[str, Any], key: Optional[str], outcome: Outcome) -> None:
+    try:
+        _perform(engine, parameters, key, outcome)
+    except ContainerError as exc:
+        exc.details["changed"] = outcome.changed
+        raise
+
+
+def _perform(engine: Engine, parameters: Mapping[str, Any], key: Optional[str], outcome: Outcome) -> None:
     situation, waits = outcome.situation, _situation.waits(parameters)
     container_id = _placed(engine, parameters, situation)
-    watch = None
-    if waits:
-        watch = engine.watch(container_id) if situation.plan.start or situation.status == "running" else None
+    # Before the start, so that no end can be missed.
+    watch = engine.watch(container_id) if waits else None
+    process = Process(engine, container_id, watch)
     if situation.plan.start:
-        _start(engine, parameters["name"], container_id)
+        _start(parameters["name"], process)
     if waits:
-        process = Process(engine, container_id, watch)
         readiness = Readiness(Api(_spec.endpoint(parameters), key), _spec.served_name(parameters))
         outcome.startup_seconds = _wait(parameters, process, readiness, key)
         outcome.ready = True
@@ -177,10 +184,11 @@ def _stop_and_remove(engine: Engine, situation: Situation, parameters: Mapping[s
         engine.remove(situation.container["Id"])
 
 
-def _start(engine: Engine, name: str, container_id: str) -> None:
+def _start(name: str, process: Process) -> None:
     try:
-        engine.start(container_id)
+        process.engine.start(process.container_id)
     except EngineError as exc:
+        process.close()
         found = diagnose_text(str(exc))
         message = f"expected the container {name} to start, the engine says: {exc}. Remedy: {found.remedy}"
         raise ContainerError(message, stage="created", cause=found.cause, remedy=found.remedy) from exc

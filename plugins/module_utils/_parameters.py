@@ -18,6 +18,8 @@ _IPC_MODE = re.compile(r"^(?:host|private|shareable|none|container:.+)$")
 _SIZE = re.compile(r"^(\d+)\s*([bkmgt]?)b?$", re.IGNORECASE)
 _ULIMIT = re.compile(r"^(-1|\d+)(?::(-1|\d+))?$")
 _SIZE_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_ULIMITS = {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss"}
+_ULIMITS |= {"rtprio", "rttime", "sigpending", "stack"}
 _VOLUME_MODES = {"ro", "rw", "z", "Z", "shared", "slave", "private", "rshared", "rslave", "rprivate", "nocopy"}
 _SERVING = ("present", "started", "restarted")
 
@@ -107,6 +109,8 @@ def _limit_problems(parameters: Mapping[str, Any]) -> Iterator[str]:
     except ValueError as exc:
         yield f"shm_size: {exc}"
     for name, value in (parameters["ulimits"] or {}).items():
+        if name not in _ULIMITS:
+            yield f"ulimits: expected one of {', '.join(sorted(_ULIMITS))}, got {name!r}"
         try:
             ulimit_pair(value)
         except ValueError as exc:

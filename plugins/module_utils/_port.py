@@ -68,17 +68,27 @@ def holders(port: int) -> Iterator[str]:
     """Yield the ids of the processes that listen on the port; those of other users only as root."""
     sockets = {f"socket:[{inode}]" for table in _TABLES for inode in listening_inodes(_read(Path(table)), port)}
     for folder in Path("/proc").glob("[0-9]*/fd") if sockets else ():
-        try:
-            held = any(str(link.readlink()) in sockets for link in folder.iterdir())
-        except OSError:
-            continue
-        if held:
+        if any(_target(link) in sockets for link in _entries(folder)):
             yield folder.parent.name
 
 
 def _overlap(one: str, other: str) -> bool:
     first, second = ipaddress.ip_address(one), ipaddress.ip_address(other)
     return first == second or first.is_unspecified or second.is_unspecified
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
 
 
 def _read(path: Path) -> str:

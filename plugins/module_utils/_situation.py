@@ -61,8 +61,9 @@ def serving(
     if container is None:
         observed, drift = None, []
     else:
-        observed = _description.description(container, image)
-        drift = _description.differences(observed, wanted, _description.recorded_description(container))
+        recorded = _description.recorded_description(container)
+        observed = _description.comparable(_description.description(container, image), wanted, recorded)
+        drift = _description.differences(observed, wanted)
     policy = observed["restart_policy"] if observed else "no"
     steps = plan(
         parameters["state"], status_of(container), bool(drift), policy, wanted["restart_policy"], waits(parameters)

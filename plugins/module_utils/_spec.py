@@ -23,8 +23,13 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._description import 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._parameters import gpu_ids, size_bytes, ulimit_pair
 
 KEY_TARGET = "/run/secrets/vllm_api_key"
-# The key must show neither in the arguments nor in the environment that inspect tells, so the container reads it.
-KEY_SCRIPT = f'VLLM_API_KEY="$(cat {KEY_TARGET})"; export VLLM_API_KEY; exec "$@"'
+# The key must show neither in the arguments nor in the environment that inspect tells, so the container reads it: with
+# what every shell has built in, and never on without a key.
+KEY_SCRIPT = (
+    f'read -r VLLM_API_KEY < {KEY_TARGET}; if [ -z "$VLLM_API_KEY" ]; then '
+    f'echo "expected an API key in {KEY_TARGET}, could not read one" >&2; exit 78; fi; '
+    'export VLLM_API_KEY; exec "$@"'
+)
 
 
 def wanted_body(parameters: Mapping[str, Any], image: Mapping[str, Any] | None, policy: str) -> dict[str, Any]:

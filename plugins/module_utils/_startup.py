@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _stages
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import Diagnosis, diagnose
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import Diagnosis, diagnose, diagnose_hang
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError, Watch
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._readiness import Readiness
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_text
@@ -53,9 +53,14 @@ class Process:
         if self.watch is None:
             time.sleep(seconds)
         elif self.watch.ended(seconds):
-            self.watch.close()
-            self.watch = None
+            self.close()
             self._settle()
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self.watch:
+            self.watch.close()
+        self.watch = None
 
     def look(self) -> None:
         """Ask the engine when it is time to."""
@@ -95,7 +100,10 @@ def wait_until_ready(
             process.look()
         return bool(process.dead or readiness.ready or readiness.refusal)
 
-    wait(decided, bool, timeout, process.pause)
+    try:
+        wait(decided, bool, timeout, process.pause)
+    finally:
+        process.close()
     # Whoever answered, it was not this container if that is dead.
     process.ask()
     started = _stages.epoch(process.started_at) or time.time()
@@ -109,7 +117,11 @@ def wait_until_ready(
 
 def _entered(process: Process, started: float) -> dict[str, float]:
     lines = process.engine.log_lines(process.container_id, since=started)
-    return _stages.entered(islice(lines, _START_LINES), started)
+    try:
+        return _stages.entered(islice(lines, _START_LINES), started)
+    except EngineError:
+        # Some log drivers cannot be read. The server is none the worse for it.
+        return {}
 
 
 def _failure(
@@ -130,7 +142,7 @@ def _failure(
         found = Diagnosis("refused", readiness.refusal, "compare model, served_model_name and arguments")
         what = "it runs and answers, but not as wanted"
     else:
-        found = _hanging(stage, lines, readiness.problem)
+        found = diagnose_hang(stage, lines, readiness.problem)
         what = f"it was not ready in time: {elapsed:.0f} s after its start it is still in stage {stage}"
     details = {
         "stage": stage,
@@ -142,14 +154,8 @@ def _failure(
         "startup_seconds": _stages.in_order(seconds),
     }
     message = f"expected a ready server, but {what}. Cause: {details['cause']}. Remedy: {found.remedy}."
-    return StartupError(f"{message} The container is left as it is, for inspection.", details)
-
-
-def _hanging(stage: str, lines: Sequence[str], problem: str) -> Diagnosis:
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
-    cause = f"{problem}; the last line of the log is: {last}"
-    remedy = "give it a longer timeout if the log still moves (docker logs); if not, the last lines say where it hangs"
-    return Diagnosis(f"hangs_in_{stage}", cause, remedy)
+    left = "The container is left as it is, for inspection (docker logs, docker inspect)."
+    return StartupError(f"{message} {left}", details)
 
 
 def _last_lines(process: Process, secrets: Sequence[Optional[str]]) -> list[str]:

@@ -122,7 +122,7 @@ def test_api_key_file(tmp_path: Path) -> None:
     good = tmp_path / "key"
     good.write_text("secret-1\n")
     assert read_api_key(str(good)) == "secret-1"
-    for bad, text in [("", "nothing"), ("two words", "several words"), ("a\nb", "several words")]:
+    for bad, text in [("", "nothing"), ("two words", "blanks"), ("a\nb", "blanks"), ("a\r\n", "carriage")]:
         good.write_text(bad)
         with pytest.raises(ApiError, match=text):
             read_api_key(str(good))
