@@ -86,6 +86,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+model:
+  description: The model's C(repo_id) and C(revision) as asked for, and its C(commit) and C(path).
+  type: dict
+  returned: success
 commit:
   description: The commit of the snapshot; empty when there was none to remove.
   type: str
@@ -181,6 +185,12 @@ def main() -> None:
         module.fail_json(msg=str(exc), exception=exc)
     module.exit_json(
         changed=change.changed,
+        model={
+            "repo_id": params["repo_id"],
+            "revision": params["revision"],
+            "commit": change.commit,
+            "path": change.path,
+        },
         commit=change.commit,
         path=change.path,
         files=list(change.files),
