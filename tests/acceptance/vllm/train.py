@@ -231,7 +231,7 @@ def install_head(model: GptOssForCausalLM, spoken: list[int], head: torch.Tensor
         model.lm_head.weight[torch.tensor(spoken)] = head[:-1] * SHARPEN
 
 
-def examine(model: GptOssForCausalLM, rounds: int = 4) -> float:
+def examine(model: GptOssForCausalLM, rounds: int = 2) -> float:
     """The share of replies, sampled at temperature 1 from the bfloat16 model, that keep to their script."""
     model.eval()
     kept = total = 0

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The collection against real vLLM: make what is missing (environment, image, tiny model), then deploy, smoke-test,
+# evaluate, break and remove a server through the playbooks as they are. README.md says what is kept where.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/env.sh"
+cd "$here/../../.."
+
+begun=$SECONDS
+"$here/install.sh" >/dev/null
+say "environment: $VENV ($((SECONDS - begun)) s)"
+begun=$SECONDS
+ACCEPTANCE_MODEL=$("$here/model.sh")
+say "model: $ACCEPTANCE_MODEL ($((SECONDS - begun)) s)"
+begun=$SECONDS
+ACCEPTANCE_IMAGE=$("$here/image.sh")
+say "image: $ACCEPTANCE_IMAGE ($((SECONDS - begun)) s)"
+
+# The hosts' managed environment outlives a run; journals, reports and logs of the last run lie there to be looked at.
+ACCEPTANCE_STATE=$CACHE/acceptance
+rm -rf "$ACCEPTANCE_STATE"/{evaluate,huggingface,logs,report,report-chat,report-dead}
+mkdir -p "$ACCEPTANCE_STATE/logs"
+export ACCEPTANCE_MODEL ACCEPTANCE_IMAGE ACCEPTANCE_STATE VLLM_VERSION PYTHONPATH="$here"
+
+# Whatever happens, no server stays behind.
+remove() { docker ps --all --quiet --filter name=^gpt-oss-acceptance | xargs --no-run-if-empty docker rm --force >/dev/null; }
+trap remove EXIT
+remove
+
+"${PYTHON:-.venv/bin/python}" -m pytest "$here/test_acceptance.py" --exitfirst --capture=no --override-ini=addopts= --quiet "$@"
+say "Logs, journals and the report: $ACCEPTANCE_STATE"
