@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _comparisons, _references, _verdicts
@@ -57,24 +57,47 @@ def judge_cells(
     judgements = {cell.key: Judgement(cell) for cell in cells}
     usable = [cell for cell in cells if not cell.problem]
     comparisons = [*_against_fleet(usable), *_against_references(usable, question, judgements)]
-    findings = _verdicts.find(comparisons, question.levels)
+    findings = _without_bad(_verdicts.find(comparisons, question.levels), usable)
     for finding in findings:
         if finding.comparison.against != "efforts":
             judgements[finding.comparison.cells[0].key].findings.append(finding)
     return list(judgements.values()), [each for each in findings if each.comparison.against == "efforts"]
 
 
-def _against_fleet(cells: Iterable[Cell]) -> list[Comparison]:
+def _against_fleet(cells: Iterable[Cell], judging_only: bool = True) -> list[Comparison]:
+    """Compare each cell with its fleet, and each server's efforts together."""
     groups: dict[Any, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[cell.comparable].append(cell)
     singles = [each for group in groups.values() if len(group) > 1 for each in _comparisons.with_fleet(group)]
     by_server: dict[Any, list[Comparison]] = defaultdict(list)
     for each in singles:
-        if each.judges:
+        if each.judges or not judging_only:
             key = each.cells[0].key
             by_server[key.host, key.server, key.task].append(each)
     return [*singles, *(_comparisons.pooled(several) for several in by_server.values() if len(several) > 1)]
+
+
+def _without_bad(findings: list[Finding], cells: Sequence[Cell]) -> list[Finding]:
+    """Give the good servers' findings the centre of a fleet without the bad ones; what was judged stays.
+
+    In a small fleet a bad server moves the others' median, and a good one would seem far above it.
+    """
+    bad = {id(cell) for each in findings if each.verdict == _verdicts.BAD for cell in each.comparison.cells}
+    if not bad:
+        return findings
+    shown = {
+        (each.against, tuple(map(id, each.cells))): each
+        for each in _against_fleet([cell for cell in cells if id(cell) not in bad], judging_only=False)
+    }
+    results = []
+    for finding in findings:
+        old = finding.comparison
+        new = shown.get((old.against, tuple(map(id, old.cells))))
+        if new is not None and finding.verdict == _verdicts.GOOD:
+            finding = replace(finding, comparison=replace(new, p=old.p, exact=old.exact, judges=True))
+        results.append(finding)
+    return results
 
 
 def _against_references(

@@ -20,7 +20,7 @@ _COUNTS = ("n_measured", "n_correct", "n_wrong", "n_unparsed", "n_truncated", "n
 _SCORES_NOTE = """\
 Scores and differences in points. ±: standard error over new answers to the same questions, which is what hosts differ
 by. 95 % interval: over other questions of the same kind, for comparing with a paper. A reference in brackets comes from
-another kind of run and judges nothing. Fleet: median of the other servers."""
+another kind of run and judges nothing. Fleet: median of the other servers; for good ones without the bad."""
 
 _METHOD = """\
 - Against the fleet: a server's score less the median of the other servers' scores in the same cell, from three servers
