@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -45,7 +46,7 @@ class Server:
         self._log = startup.log
         try:
             listener = await startup.run()
-            server = await loop.create_server(self._connect, sock=listener, backlog=2048)
+            server = await self._listen(listener)
             log.write(stages.READY)
             return await self._serve(server, startup.engine or Engine())
         except Ended as end:
@@ -53,6 +54,14 @@ class Server:
         finally:
             if startup.engine is not None:
                 startup.engine.stop()
+
+    async def _listen(self, listener: socket.socket) -> asyncio.AbstractServer:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.create_server(self._connect, sock=listener, backlog=2048)
+        except OSError as error:  # another process took the port while it was bound but not yet listening
+            log.write(stages.traceback_of(f"OSError: [Errno {error.errno}] {os.strerror(error.errno or 0)}"))
+            raise Ended(1) from None
 
     def _connect(self) -> Connection:
         return Connection(self._app.handle, self._connections)
