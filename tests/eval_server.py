@@ -4,6 +4,7 @@
 """A small, fast server that speaks vLLM's APIs, for tests and benchmarks of the eval client.
 
 usage: eval_server.py PORT [JSON]     settings, all optional:
+  hold (park all requests after so many replies, until it is raised or null),
   latency (s), model, version, words (length of a reply), log (file: one line "request-id status" per request),
   fault: {"kind": "status"|"reset"|"half"|"stall"|"close", "status": 503, "retry_after": "0",
           "every": 10 (hit one request in so many, by its id), "times": 1 (so often each), "path": "/v1"}
@@ -24,7 +25,8 @@ import httptools
 
 SETTINGS: dict[str, Any] = {"latency": 0.0, "model": "test-model", "version": "0.0-test", "words": 40}
 SEEN: Counter[str] = Counter()
-CLOCK = {"first": 0.0, "last": 0.0, "requests": 0, "flying": 0, "most": 0}
+PARKED: list[tuple[Handler, dict[str, Any], str]] = []
+CLOCK = {"first": 0.0, "last": 0.0, "requests": 0, "flying": 0, "most": 0, "replies": 0}
 
 
 def answer(request_id: str, words: int) -> str:
@@ -90,6 +92,9 @@ class Handler(asyncio.Protocol):
         elif path == "/settings":
             SETTINGS.update(json.loads(body))
             self.send(200, {})
+            parked, PARKED[:] = PARKED[:], []
+            for handler, document, name in parked:
+                handler.finish(document, name)
         else:
             self.generate(path, request_id, json.loads(body))
 
@@ -121,9 +126,14 @@ class Handler(asyncio.Protocol):
         loop.call_later(SETTINGS["latency"], self.finish, reply_to(path, request_id, body), request_id)
 
     def finish(self, document: dict[str, Any], request_id: str) -> None:
+        hold = SETTINGS.get("hold")
+        if hold is not None and CLOCK["replies"] >= hold:
+            PARKED.append((self, document, request_id))
+            return
         CLOCK["flying"] -= 1
         CLOCK["last"] = time.monotonic()
         if not self.transport.is_closing():
+            CLOCK["replies"] += 1
             note(request_id, "200")
             self.send(200, document)
 

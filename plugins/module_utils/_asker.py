@@ -130,8 +130,6 @@ class Asker:
         """Return when the sample alone is at fault; ServerFailure when the server is."""
         if self._pulse.last_success > first_failure:
             return
-        if self._pulse.given_up():
-            raise ServerFailure(f"the server at {self._endpoint.authority} answers no request any more: {text}")
         root = self._endpoint.prefix[: -len("/v1")] if self._endpoint.prefix.endswith("/v1") else self._endpoint.prefix
         try:
             health = await connection.get(f"{root}/health", _HEALTH_TIMEOUT)
@@ -143,6 +141,8 @@ class Asker:
             raise ServerFailure(
                 f"the server at {self._endpoint.authority} reports itself unhealthy (/health: {health.status}): {text}"
             )
+        if self._pulse.given_up():
+            raise ServerFailure(f"the server at {self._endpoint.authority} answers no request any more: {text}")
 
 
 def retry_delay(attempt: int, retry_after: Optional[float]) -> float:

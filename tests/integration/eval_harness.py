@@ -1,0 +1,187 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the eval tests share: a loopback server, and evals run through ansible-playbook as users run them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+QUESTIONS = 40
+REPEATS = 4
+SAMPLES = QUESTIONS * REPEATS
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Return the first true value of ``what``."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("waited in vain")
+
+
+@dataclass
+class LoopbackServer:
+    """tests/eval_server.py in a process of its own; ``log`` tells each reply it gave."""
+
+    folder: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        settings = {"log": str(self.folder / "server.log"), **self.settings}
+        self.process = subprocess.Popen(
+            [sys.executable, ROOT / "tests/eval_server.py", str(self.port), json.dumps(settings)]
+        )
+        wait_for(self._healthy)
+
+    def _healthy(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/health", timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+    def set(self, **settings: Any) -> None:
+        urllib.request.urlopen(f"{self.url}/settings", json.dumps(settings).encode(), timeout=5).close()
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def replies(self, kind: str = "200") -> Counter[str]:
+        """Return how often each sample got a reply of this kind."""
+        try:
+            lines = (self.folder / "server.log").read_text().splitlines()
+        except FileNotFoundError:
+            return Counter()
+        return Counter(line.split()[0] for line in lines if line.endswith(f" {kind}"))
+
+
+@dataclass
+class Evals:
+    """Evals of one server with few questions; ``options`` are the parameters of all tasks."""
+
+    folder: Path
+    server: LoopbackServer
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        head = "Question,Correct Answer,Incorrect Answer 1,Incorrect Answer 2,Incorrect Answer 3\n"
+        rows = "".join(f"Question {n}?,a{n},b{n},c{n},d{n}\n" for n in range(QUESTIONS))
+        (self.folder / "gpqa.csv").write_text(head + rows)
+        self.options = {
+            "server": "one", "base_url": f"{self.server.url}/v1", "model": "test-model", "tasks": ["gpqa"],
+            "reasoning_efforts": ["low"], "n_repeats": REPEATS, "concurrency": 8, "retry_timeout": 20,
+            "data": {"gpqa": [str(self.folder / "gpqa.csv")]}, "run_path": str(self.folder / "run"), **self.options,
+        }  # fmt: skip
+
+    @property
+    def run_folder(self) -> Path:
+        return self.folder / "run" / "one"
+
+    def status(self) -> dict[str, Any]:
+        try:
+            status = json.loads((self.run_folder / "status.json").read_text())
+        except FileNotFoundError:
+            return {}
+        assert isinstance(status, dict)
+        return status
+
+    def done(self) -> int:
+        return sum(cell["done"] for cell in self.status().get("cells", []))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the only journal's rows."""
+        (path,) = self.run_folder.glob("*.jsonl")
+        return [json.loads(line) for line in path.read_text().splitlines()[1:]]
+
+    def end(self) -> None:
+        """End the job, if one runs."""
+        if self.status().get("state") == "running":
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.status()["pid"], signal.SIGKILL)
+
+    def one_row_each(self) -> bool:
+        keys = [(row["question"], row["repeat"]) for row in self.rows()]
+        return len(keys) == len(set(keys)) == SAMPLES
+
+    def command(self, module: str, flags: list[str], tasks: list[dict[str, Any]]) -> list[str]:
+        play = {
+            "hosts": "all", "gather_facts": False, "connection": "local",
+            "vars": {"ansible_python_interpreter": sys.executable}, "tasks": tasks,
+        }  # fmt: skip
+        path = self.folder / f"play-{module}-{time.monotonic_ns()}.yml"
+        path.write_text(yaml.safe_dump([play]))
+        return [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "h1,", str(path), *flags]
+
+    def tasks(self, module: str, result: Path, **options: Any) -> list[dict[str, Any]]:
+        given = {name: value for name, value in {**self.options, **options}.items() if value is not None}
+        keep = {"content": "{{ result | combine({'facts': ansible_facts.gpt_oss_scores | default([])}) | to_json }}"}
+        return [
+            {f"gpt_oss.fleet.{module}": given, "register": "result", "ignore_errors": True},
+            {"ansible.builtin.copy": {**keep, "dest": str(result)}, "check_mode": False},
+        ]
+
+    def spawn(self, module: str = "eval", **options: Any) -> subprocess.Popen[str]:
+        """Start a playbook in a session of its own."""
+        tasks = self.tasks(module, self.folder / "spawned.json", **options)
+        command = self.command(module, [], tasks)
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment(), text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def spawned(self) -> dict[str, Any]:
+        """Return the result of the task in a spawned playbook that has ended."""
+        found = json.loads((self.folder / "spawned.json").read_text())
+        assert isinstance(found, dict)
+        return found
+
+    def run(self, module: str = "eval", flags: list[str] | None = None, **options: Any) -> dict[str, Any]:
+        """Run one task to its end; its result has ``facts`` and the playbook's ``output`` added."""
+        result = self.folder / f"result-{time.monotonic_ns()}.json"
+        command = self.command(module, flags or [], self.tasks(module, result, **options))
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False
+        )
+        assert result.exists(), done.stdout + done.stderr
+        found = json.loads(result.read_text())
+        assert isinstance(found, dict)
+        return {**found, "output": done.stdout}
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}

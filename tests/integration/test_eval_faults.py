@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eval_harness import SAMPLES, Evals, LoopbackServer
+
+
+@pytest.fixture
+def evals(tmp_path: Path) -> Iterator[Evals]:
+    server = LoopbackServer(tmp_path)
+    server.start()
+    evals = Evals(tmp_path, server)
+    yield evals
+    evals.end()
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def calm_score(tmp_path_factory: pytest.TempPathFactory) -> float:
+    folder = tmp_path_factory.mktemp("calm")
+    server = LoopbackServer(folder)
+    server.start()
+    try:
+        return float(Evals(folder, server).run("eval_run")["scores"][0]["score"])
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 503, "every": 5},
+        {"kind": "status", "status": 429, "retry_after": "0.2", "every": 2},
+        {"kind": "status", "status": 500, "every": 10, "times": 2},
+        {"kind": "reset", "every": 2, "times": 3},
+        {"kind": "half", "every": 4},
+        {"kind": "stall", "every": 20},
+    ],
+    ids=lambda fault: f"{fault['kind']}{fault.get('status', '')}",
+)
+@pytest.mark.parametrize("sampler", ["responses", "chat_completions"])
+def test_what_passes_does_not_change_the_score(
+    evals: Evals, calm_score: float, fault: dict[str, Any], sampler: str
+) -> None:
+    evals.server.set(fault=fault)
+    (row,) = evals.run("eval_run", request_timeout=1, sampler=sampler)["scores"]
+    assert (row["score"], row["n_measured"], row["verdict"]) == (calm_score, SAMPLES, None)
+    assert evals.one_row_each()
+    hit = evals.server.replies(fault["kind"])
+    assert hit.total() > 4
+    assert set(evals.server.replies().values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "column"),
+    [
+        ({"kind": "status", "status": 400, "every": 10, "times": 99}, "n_refused"),
+        ({"kind": "status", "status": 503, "every": 40, "times": 999}, "n_errors"),
+        ({"kind": "stall", "every": 40, "times": 999}, "n_timeouts"),
+    ],
+)
+def test_what_does_not_pass_is_not_measured(evals: Evals, fault: dict[str, Any], column: str) -> None:
+    evals.server.set(fault=fault, latency=0.02)
+    options = {"request_timeout": 0.5, "retry_timeout": 0.2}
+    result = evals.run("eval_run", **options)
+    (row,) = result["scores"] or [None]
+    if column == "n_refused":  # a refusal stays: nothing is left to ask, and the row is void
+        assert row["verdict"] == "void"
+        assert "told to fail" in row["reason"]
+        assert row[column] == SAMPLES - row["n_measured"] > 0
+        assert evals.run("eval_run", **options)["changed"] is False
+    evals.server.set(fault=None)
+    (row,) = evals.run("eval_run", max_invalid=0.0 if column != "n_refused" else 1.0)["scores"]
+    assert row["verdict"] is None
+    assert row["n_measured"] == (SAMPLES if column != "n_refused" else SAMPLES - row[column])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"concurrency": 0}, "concurrency is 0, wanted at least 1"),
+        ({"tasks": ["gsm8k"]}, "value of tasks must be one or more of: gpqa, aime25"),
+        ({"reasoning_efforts": ["huge"]}, "value of reasoning_efforts must be one or more of: low, medium, high"),
+        ({"tasks": ["aime25"]}, "data has no files for task aime25"),
+        ({"data": {"gpqa": ["/nowhere.csv"]}}, "cannot read a data file of gpqa"),
+        ({"data": {"gpqa": ["/etc/hosts"]}}, "/etc/hosts"),
+        ({"data_sha256": {"gpqa": ["0" * 64]}}, "wanted sha256 0000"),
+        ({"base_url": "http://127.0.0.1:9/v1"}, "wanted a running server at http://127.0.0.1:9/v1, found none"),
+        ({"model": "other"}, "model other is not served at"),
+        ({"api_key_file": "/nowhere"}, "/nowhere"),
+        ({"model": None}, "missing: model"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_bad_input_is_refused_before_anything_is_made(evals: Evals, options: dict[str, Any], message: str) -> None:
+    for module in ("eval", "eval_run"):
+        result = evals.run(module, **options)
+        assert result["failed"] is True
+        assert message in result["msg"]
+    assert not evals.run_folder.exists()
+    assert not evals.server.replies()

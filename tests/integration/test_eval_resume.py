@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
+
+HELD = SAMPLES // 4  # the server answers so many and keeps the others waiting, until a test lets it go on
+
+
+@pytest.fixture
+def evals(tmp_path: Path) -> Iterator[Evals]:
+    server = LoopbackServer(tmp_path, {"latency": 0.02, "hold": HELD})
+    server.start()
+    evals = Evals(tmp_path, server)
+    yield evals
+    evals.end()
+    server.stop()
+
+
+def names(evals: Evals) -> set[str]:
+    return {f"gpqa/{row['question']}/{row['repeat']}" for row in evals.rows()}
+
+
+def score_without_interruption(folder: Path) -> float:
+    folder.mkdir()
+    server = LoopbackServer(folder)
+    server.start()
+    try:
+        (row,) = Evals(folder, server).run()["scores"]
+    finally:
+        server.stop()
+    return float(row["score"])
+
+
+def test_a_killed_job_resumes(evals: Evals, tmp_path: Path) -> None:
+    """At ever later points: what is journalled is never asked again, and each sample has one row."""
+    journalled: dict[str, int] = {}
+    for part in (1, 2, 3):
+        assert evals.run("eval_run", state="started")["status"]["state"] == "running"
+        wait_for(lambda part=part: len(evals.rows()) >= part * HELD - 8)
+        os.kill(evals.status()["pid"], signal.SIGKILL)
+        time.sleep(0.2)  # for the server to see that the connections are gone
+        counts = evals.server.replies()
+        journalled |= {name: counts[name] for name in names(evals)}
+        evals.server.set(hold=(part + 1) * HELD)
+    evals.server.set(hold=None)
+    result = evals.run()
+    (row,) = result["scores"]
+    assert result["changed"] is True
+    assert (row["complete"], row["n_samples"], row["n_measured"]) == (True, SAMPLES, SAMPLES)
+    assert evals.one_row_each()
+    replies = evals.server.replies()
+    assert len(journalled) > 2 * HELD
+    assert {name: replies[name] for name in journalled} == journalled
+    assert len(replies) == SAMPLES
+    assert replies.total() - SAMPLES <= 3 * evals.options["concurrency"]  # those in flight at each kill, at most
+    assert row["score"] == score_without_interruption(tmp_path / "calm")
+
+
+def test_a_torn_row_is_asked_again(evals: Evals) -> None:
+    evals.run("eval_run", state="started")
+    wait_for(lambda: len(evals.rows()) > 20)
+    os.kill(evals.status()["pid"], signal.SIGKILL)
+    (journal,) = evals.run_folder.glob("*.jsonl")
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-30])
+    evals.server.set(hold=None)
+    (row,) = evals.run()["scores"]
+    assert row["n_measured"] == SAMPLES
+    assert evals.one_row_each()
+
+
+def test_a_killed_controller_leaves_the_job_running(evals: Evals) -> None:
+    controller = evals.spawn()
+    wait_for(lambda: evals.done() > 20)
+    os.killpg(controller.pid, signal.SIGKILL)
+    controller.wait()
+    pid = evals.status()["pid"]
+    os.kill(pid, 0)
+    evals.server.set(hold=2 * HELD)
+    wait_for(lambda: evals.done() >= 2 * HELD)
+    again = evals.spawn()
+    time.sleep(3)  # time for it to attach; too little only makes the test easier
+    evals.server.set(hold=None)
+    again.communicate(timeout=60)
+    result = evals.spawned()
+    result = evals.run()
+    assert evals.status()["pid"] == pid  # attached to, not begun anew
+    assert result["scores"][0]["complete"] is True
+    assert evals.one_row_each()
+    assert set(evals.server.replies().values()) == {1}
+
+
+def test_stop_and_go_on(evals: Evals) -> None:
+    evals.run("eval_run", state="started")
+    wait_for(lambda: evals.done() > 20)
+    stopped = evals.run("eval_run", state="stopped")
+    assert (stopped["changed"], stopped["status"]["state"]) == (True, "stopped")
+    kept = len(evals.rows())
+    assert evals.run("eval_run", state="stopped")["changed"] is False
+    assert len(evals.rows()) == kept < SAMPLES
+    evals.server.set(hold=None)
+    assert evals.run()["scores"][0]["n_measured"] == SAMPLES
+    assert evals.one_row_each()
+
+
+def test_a_dead_server_fails_the_job_with_the_cause_and_a_later_run_goes_on(evals: Evals) -> None:
+    evals.options["retry_timeout"] = 1
+    controller = evals.spawn()
+    wait_for(lambda: evals.done() > 20)
+    evals.server.stop()
+    controller.communicate(timeout=60)
+    failure = evals.spawned()
+    assert "was out of reach for 1 s: cannot connect to 127.0.0.1" in failure["msg"]
+    assert str(evals.run_folder) in failure["msg"]
+    kept = len(evals.rows())
+    assert {row["outcome"] for row in evals.rows()} <= {"correct", "wrong"}
+    unreachable = evals.run()
+    assert "wanted a running server" in unreachable["msg"]
+    evals.server.settings = {}
+    evals.server.start()
+    assert evals.run()["scores"][0]["n_measured"] == SAMPLES
+    assert len(evals.rows()) == SAMPLES > kept
+
+
+def test_another_server_in_mid_run_is_not_mixed_in(evals: Evals) -> None:
+    evals.run("eval_run", state="started")
+    wait_for(lambda: evals.done() > 20)
+    evals.server.set(version="9.9", hold=None)
+    wait_for(lambda: evals.status()["state"] == "failed")
+    assert "replaced in mid-run (changed: vllm_version)" in evals.status()["error"]
+    assert list(evals.run_folder.glob("*.jsonl")) == []
+    result = evals.run()
+    assert result["scores"][0]["vllm_version"] == "9.9"
+    assert evals.one_row_each()
