@@ -20,9 +20,12 @@ _NOT_AVAILABLE = frozenset(
     ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"]
     + ["NULL", "NaN", "None", "n/a", "nan", "null"]
 )
-_INTEGER = re.compile(r"[ \t-\r]*[+-]?[0-9]{1,4300}[ \t-\r]*")
+_INTEGER = re.compile(r"[ \t-\r]*[+-]?[0-9]+[ \t-\r]*")
 _NUMBER = re.compile(r"[ \t-\r]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t-\r]*|(?i:[+-]?inf(?:inity)?)")
 _TRUTH = {"true": True, "false": False}
+
+# CPython converts no longer ones to integers.
+_LONGEST_NUMERAL = 4300
 
 # Text that is missing is this one object everywhere, so that list.index finds one in the place of another. Numbers that
 # are missing are objects of their own, and nan differs from itself.
@@ -41,11 +44,12 @@ def from_csv(cells: Sequence[str]) -> Column:
     """Type one column: integers, else numbers, else truth values, else text; "not available" cells fit all of them."""
     known = [cell for cell in cells if cell not in _NOT_AVAILABLE]
     if known and all(_INTEGER.fullmatch(cell) for cell in known):
+        if max(map(len, known)) > _LONGEST_NUMERAL:
+            return Column("object", cells)
         return _as_integers(cells, [int(cell) for cell in known])
     if all(_NUMBER.fullmatch(cell) for cell in known):
         return Column("float64", [float("nan") if cell in _NOT_AVAILABLE else float(cell) for cell in cells])
-    # str.lower() makes ASCII letters of some others, hence isascii().
-    if all(cell.isascii() and cell.lower() in _TRUTH for cell in known):
+    if all(cell.lower() in _TRUTH for cell in known):
         return Column("object", [_NO_TEXT if cell in _NOT_AVAILABLE else _TRUTH[cell.lower()] for cell in cells])
     return Column("object", [_NO_TEXT if cell in _NOT_AVAILABLE else cell for cell in cells])
 

@@ -229,6 +229,7 @@ def extract_integer(text: str) -> tuple[int | None, bool]:
     """
     boxed = _last_boxed(text)
     if boxed is not None:
+        # strip() takes off more than int() itself does: U+001C to U+001F.
         return _to_integer(boxed.rpartition(",")[2].strip()), True
     last = _DIGITS.search(text[::-1])
     return (_to_integer(last.group()[::-1]) if last else None), False

@@ -31,7 +31,7 @@ def test_gpqa_files(tmp_path: Path, n_repeats: int) -> None:
         assert_same("gpqa", [str(path)], n_repeats)
 
 
-@pytest.mark.parametrize("kind", datasets.KINDS)
+@pytest.mark.parametrize("kind", [*datasets.KINDS, *datasets.LONG_KINDS])
 def test_gpqa_files_of_one_kind(tmp_path: Path, kind: str) -> None:
     """All columns of one kind: where all are numbers, a row has one type."""
     rng = random.Random(f"{kind} {SEED}")

@@ -33,9 +33,10 @@ def column(folder: Path, *cells: str, other: str = "text") -> list[Any]:
         ([".5", "2.", "1e16", "1e400", "-inf", "Infinity"], ["0.5", "2.0", "1e+16", "inf", "-inf", "inf"]),
         (["9007199254740993", ""], ["9007199254740992.0", "nan"]),
         (["9223372036854775808", "1"], ["9223372036854775808", "1"]),
-        (["9223372036854775808", "-1"], ["9223372036854775808", "-1"]),
+        (["9223372036854775808", "-01"], ["9223372036854775808", "-01"]),
         (["9223372036854775808", "+1", "NA"], ["9223372036854775808", "+1", "NA"]),
         (["99999999999999999999", "+1", "NA"], ["99999999999999999999", "1", "nan"]),
+        (["1" * 4301, "+1", "NA"], ["1" * 4301, "+1", "NA"]),
         # one word of text, and all is text
         (["07", "1e3", "x"], ["07", "1e3", "x"]),
         (["1", "1_0"], ["1", "1_0"]),
@@ -69,6 +70,11 @@ def test_missing_text_equals_itself_and_missing_numbers_do_not(tmp_path: Path) -
     """The reference finds the right answer by list.index, which holds an object equal to itself."""
     first, second = column(tmp_path, "NA", "NA", "x")[:2]
     assert [first].index(second) == 0
+    first, second = column(tmp_path, "NA", "NA", "x", other="5")[:2]
+    assert [first].index(second) == 0
+    # Missing numbers in a row that is otherwise text count as missing text.
+    first, second = column(tmp_path, "NA", "NA")
+    assert [first].index(second) == 0
     first, second = column(tmp_path, "NA", "NA", "1", other="5")[:2]
     with pytest.raises(ValueError):
         [first].index(second)
@@ -93,9 +99,9 @@ def test_csv_layouts(tmp_path: Path, text: str) -> None:
 
 
 def test_csv_leaves_the_csv_module_as_it_was(tmp_path: Path) -> None:
-    limit = csv.field_size_limit()
+    limit = csv.field_size_limit(1_234)
     column(tmp_path, "x")
-    assert csv.field_size_limit() == limit
+    assert csv.field_size_limit(limit) == 1_234
 
 
 @pytest.mark.parametrize(
@@ -146,6 +152,7 @@ def test_json_values(tmp_path: Path, answers: list[str], values: list[str]) -> N
     [
         '{"a": "x"}\n{"a": "y\u2028\u0085"}\n',
         '\ufeff{"a": "x"}\r\n\r\n {"a": "y\\u2028\u0085"} \r\n',
+        '\u3000{"a": "x"}\n{"a": "y\u2028\u0085"}\u00a0\n',
         '{"a": "x", "b": null}\n{"c": [{}], "a": "y\u2028\u0085"}',
     ],
 )

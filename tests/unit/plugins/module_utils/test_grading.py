@@ -72,6 +72,12 @@ LETTERS = [
     ("f(A)x", "f", False),
     ("x*A*", "x", False),
     ("x**A**", "A", True),
+    ("f(A) = 2", "f", False),
+    ("so (A)x", "s", False),
+    ("so *A*x", "s", False),
+    # A marked choice ends on its line; LaTeX comes before it.
+    ("so **D) all\nof them**", "s", False),
+    ("so **D) all of them** \\textbf{A}", "A", True),
 ]
 
 INTEGERS = [
@@ -98,6 +104,7 @@ INTEGERS = [
     ("\\boxed{2_04}", 204, True),
     ("\\boxed{0204}", 204, True),
     ("\\boxed{２０４}", 204, True),
+    ("\\boxed{ 204\x1c}", 204, True),
     ("\\boxed{204.0}", None, True),
     ("\\boxed{204^\\circ}", None, True),
     ("\\boxed{2²}", None, True),
