@@ -36,7 +36,7 @@ _INTEGERS = (
 _STRINGS = (
     *("--host", "--attention-backend", "--tool-call-parser", "--reasoning-parser", "--load-format", "--revision"),
     *("--generation-config", "--download-dir", "--disable-access-log-for-endpoints", "--tokenizer", "--chat-template"),
-    *("--quantization", "--swap-space", "--kv-cache-memory-bytes", "--safetensors-load-strategy"),
+    *("--linear-backend", "--quantization", "--swap-space", "--kv-cache-memory-bytes", "--safetensors-load-strategy"),
 )
 _SWITCHES = (
     *("--async-scheduling", "--enable-prefix-caching", "--enable-chunked-prefill"),
