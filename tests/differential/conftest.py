@@ -11,8 +11,11 @@ MISSING = [name for name in ("gpt_oss", "pandas", "hypothesis") if importlib.uti
 collect_ignore_glob = ["test_*.py"] if MISSING else []
 
 
-def pytest_report_header() -> str | None:
-    return f"differential: needs {', '.join(MISSING)}; run it by 'make differential'" if MISSING else None
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if MISSING:
+        terminalreporter.write_line(
+            f"differential: skipped, this Python has no {', '.join(MISSING)}; 'make differential' installs them"
+        )
 
 
 @pytest.hookimpl(trylast=True)

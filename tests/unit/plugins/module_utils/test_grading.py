@@ -193,7 +193,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_replies_take_no_longer(text: str) -> None:
-    """About 5 ms each; the reference needs seconds for several of them."""
+    """About 5 ms each; the reference needs a minute for several of them."""
     start = time.process_time()
     _grading.grade_letter("A", text)
     _grading.grade_integer("1", text)
