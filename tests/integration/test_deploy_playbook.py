@@ -1,0 +1,167 @@
+"""The deploy and teardown playbooks on one local host with a real engine and a simulated server."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from conftest import DOCKER_HOST, MODEL, ROOT, simulated
+
+PLAYBOOK = [str(Path(sys.executable).parent / "ansible-playbook")]
+
+
+@dataclass
+class Host:
+    """One inventory of one host, whose root is a folder of the test."""
+
+    root: Path
+    inventory: Path
+    server: dict[str, Any]
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def play(self, playbook: str, *options: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+        extra = ["-e", json.dumps({**self.variables, **variables})]
+        return subprocess.run(
+            [*PLAYBOOK, f"gpt_oss.fleet.{playbook}", "-i", str(self.inventory), *extra, *options],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=300,
+            check=False,
+        )
+
+    def container(self, engine: docker.APIClient) -> dict[str, Any]:
+        return dict(engine.inspect_container(self.server["name"]))
+
+
+def counts(run: subprocess.CompletedProcess[str], host: str = "one") -> dict[str, int]:
+    """Return the host's line of the recap."""
+    line = re.search(rf"^{host}\s*: (.*)$", run.stdout, re.MULTILINE)
+    assert line, run.stdout + run.stderr
+    return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line.group(1))}
+
+
+def said(run: subprocess.CompletedProcess[str]) -> str:
+    """Return all output, its lines joined, as callbacks wrap them."""
+    return " ".join((run.stdout + run.stderr).split())
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The managed environment's place: the first deployment makes it, later ones find it."""
+    return tmp_path_factory.mktemp("shared") / "venv"
+
+
+@pytest.fixture
+def host(
+    tmp_path: Path, prefix: str, free_port: Callable[[], int], simulator_image: str, environment: Path
+) -> Iterator[Host]:
+    inventory = tmp_path / "hosts.yml"
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text('{"architectures": ["GptOssForCausalLM"]}')
+    server = {
+        "name": f"{prefix}-server",
+        "model": MODEL,
+        "image": simulator_image,
+        "pull": "never",
+        "vllm_version": "0.32.0",
+        "gpus": "none",
+        "port": free_port(),
+        "timeout": 60,
+        "environment": simulated(),
+    }
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "gpt_oss_state_path": str(tmp_path / "state"),
+        "gpt_oss_environment_path": str(environment),
+        "gpt_oss_docker_host": DOCKER_HOST,
+        "preflight_hf_free": "1M",
+        "preflight_docker_free": "1M",
+        "hf_cache_models": [{"repo_id": MODEL, "source": str(model)}],
+        "vllm_servers": [server],
+    }
+    inventory.write_text(json.dumps({"all": {"hosts": {"one": variables}}}))
+    yield Host(tmp_path, inventory, server)
+
+
+def test_check_mode_on_a_bare_host_changes_nothing(host: Host, tmp_path: Path, engine: docker.APIClient) -> None:
+    run = host.play("deploy", "--check", "--diff", gpt_oss_environment_path=str(tmp_path / "venv"))
+    assert run.returncode == 0, run.stdout
+    assert counts(run)["failed"] == 0
+    assert "would_create" in run.stdout
+    assert host.server["name"] in run.stdout
+    assert "config.json" in run.stdout
+    assert not (tmp_path / "state").exists()
+    assert not (tmp_path / "venv").exists()
+    assert not engine.containers(all=True, filters={"name": host.server["name"]})
+
+
+def test_deployed_unchanged_mended_and_removed(host: Host, tmp_path: Path, engine: docker.APIClient) -> None:
+    first = host.play("deploy")
+    assert first.returncode == 0, first.stdout
+    assert counts(first)["changed"] > 0
+    state = host.container(engine)
+    assert state["State"]["Running"]
+    assert state["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert state["Config"]["Cmd"] == [MODEL, "--host", "0.0.0.0", "--port", "8000"]
+
+    second = host.play("deploy")
+    assert (second.returncode, counts(second)["changed"]) == (0, 0), second.stdout
+    assert host.container(engine)["Id"] == state["Id"]
+
+    host.server["max_model_len"] = 4096
+    drifted = host.play("deploy", "--diff", vllm_servers=[host.server])
+    assert drifted.returncode == 0, drifted.stdout
+    assert "--max-model-len" in drifted.stdout
+    assert host.container(engine)["Config"]["Cmd"][-2:] == ["--max-model-len", "4096"]
+
+    removed = host.play("teardown", teardown_purge=True, hf_cache_environment_path=str(tmp_path / "none"))
+    assert removed.returncode == 0, removed.stdout
+    assert counts(removed)["changed"] == 3
+    assert not engine.containers(all=True, filters={"name": host.server["name"]})
+    assert not (tmp_path / "state").exists()
+
+
+def test_all_that_is_wrong_with_a_host_is_said_at_once(host: Host, tmp_path: Path) -> None:
+    run = host.play(
+        "deploy",
+        gpt_oss_docker_host=f"unix://{tmp_path}/none.sock",
+        preflight_hf_free="900T",
+        hf_cache_python_command="python2.7",
+        vllm_servers=[
+            {**host.server, "model": "openai/gpt-oss-20", "bind_address": "0.0.0.0"},
+            {**host.server, "name": "other", "recipe": "2025", "tensor_paralel_size": 2},
+        ],
+    )
+    assert run.returncode != 0
+    message = said(run)
+    for expected in (
+        "nothing was changed",
+        "did you mean 'openai/gpt-oss-20b'?",
+        "would open the API to the network without a key",
+        "unknown key 'tensor_paralel_size'",
+        "2 servers have the port",
+        "there is no Docker Engine at",
+        "bytes of free disk",
+        "no CPython 3.10 or newer",
+    ):
+        assert expected in message, (expected, run.stdout)
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("playbook", ["deploy", "teardown"])
+def test_an_inventory_without_hosts_is_refused(playbook: str, tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("all: {}\n")
+    run = Host(tmp_path, tmp_path / "hosts.yml", {}).play(playbook)
+    assert run.returncode != 0
+    assert "Expected hosts in the group or pattern" in said(run)
