@@ -114,6 +114,10 @@ def test_servers_find_the_same_questions_hard() -> None:
         )
 
 
+def test_hashes_are_the_same_on_every_machine() -> None:
+    assert [round(easiness("gpqa", question), 6) for question in range(3)] == [-0.949909, -0.127319, 1.158175]
+
+
 def test_more_right_answers_than_samples_are_refused() -> None:
     with pytest.raises(LatentError, match="241 right answers.*30 questions x 8 repeats give 240"):
         Cell(0, "aime25", "low", 30, 8).aim(Target(correct=241))
@@ -145,6 +149,15 @@ def test_wrong_replies_choose_another_answer(samples: dict[str, list[Sample]]) -
     }
     assert letters == {"A", "B", "C", "D"}
     assert all(right(model, samples[task], "low") == 0 for task in DATA)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1 - 2**-53])
+def test_no_chance_makes_a_wrong_reply_right(
+    chance: float, samples: dict[str, list[Sample]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model(answers={task: {"low": {"accuracy": 0.0}} for task in DATA})
+    monkeypatch.setattr("simulator.answers.unit", lambda *_parts: chance)
+    assert right(model, samples["aime25"][:30], "low") == right(model, samples["gpqa"][:30], "low") == 0
 
 
 def test_thinking_grows_with_the_effort(samples: dict[str, list[Sample]]) -> None:
