@@ -17,6 +17,7 @@ from conftest import DOCKER_HOST
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "openai/gpt-oss-20b"
+EMPTY_ARCHIVE = bytes(10240)
 
 
 @pytest.fixture
@@ -92,6 +93,18 @@ def test_the_image_is_foreseen_built_kept_and_removed(engine: docker.APIClient, 
         "image": tag,
         "reason": "",
     }
+
+
+def test_an_outdated_image_is_replaced_and_leaves_nothing(engine: docker.APIClient, tag: str) -> None:
+    repository, _, name = tag.partition(":")
+    labels = "LABEL gpt_oss.fleet.simulator.digest=old"
+    engine.import_image_from_data(EMPTY_ARCHIVE, repository=repository, tag=name, changes=[labels])
+    old = engine.inspect_image(tag)["Id"]
+    assert build(tag, "--check")[1]["reason"] == "its sources or the Python changed"
+    assert build(tag)[1]["action"] == "built"
+    assert engine.inspect_image(tag)["Id"] != old
+    with pytest.raises(docker.errors.ImageNotFound):
+        engine.inspect_image(old)
 
 
 def test_an_unreachable_engine_is_named(tag: str) -> None:

@@ -86,8 +86,7 @@ def ensure_present(engine: Engine, image: str, python: Python, check: bool) -> d
     if check:
         return {**result, "action": "would_build"}
     build(engine, image, python, digest)
-    if labels is not None:
-        engine.remove(labels["id"])
+    engine.remove_dangling(LABEL)
     return {**result, "action": "built"}
 
 
@@ -99,6 +98,7 @@ def ensure_absent(engine: Engine, image: str, check: bool) -> dict[str, Any]:
         return {"changed": True, "action": "would_remove", "image": image, "reason": "the image exists"}
     if not engine.remove(image):
         raise EngineError(f"the image {image} is used by a container; remove the container first")
+    engine.remove_dangling(LABEL)
     return {"changed": True, "action": "removed", "image": image, "reason": "the image existed"}
 
 

@@ -13,7 +13,7 @@ import json
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 
 class EngineError(Exception):
@@ -97,6 +97,14 @@ class Engine:
         if status not in (404, 409):
             self._expect(status, answer, "remove the image")
         return status != 409
+
+    def remove_dangling(self, label: str) -> None:
+        """Remove the images with this label that lost their name and that no container uses."""
+        filters = quote(json.dumps({"dangling": ["true"], "label": [label]}))
+        status, answer = self._call("GET", f"/images/json?filters={filters}")
+        self._expect(status, answer, "list images")
+        for image in answer:
+            self.remove(image["Id"])
 
     def _expect(self, status: int, answer: Any, what: str) -> None:
         if status != 200:
