@@ -20,7 +20,11 @@ find_python() {
         "On Debian 12: apt-get install python3 python3-venv. Elsewhere: install one with pyenv or uv, or name one in GPT_OSS_FLEET_VLLM_PYTHON."
 }
 
-pip() { "$VENV/bin/python" -m pip -qq --disable-pip-version-check "$@"; }
+# pip complains of the requirements that are left out on purpose, and still succeeds: it is heard only when it fails.
+pip() {
+    local said
+    said=$("$VENV/bin/python" -m pip -qq --disable-pip-version-check "$@" 2>&1) || { say "$said"; return 1; }
+}
 
 # The package index may carry the CUDA build alone under the plain version: 2 GB that nothing here can use.
 install_torch() {

@@ -9,18 +9,20 @@ cd "$here/../../.."
 begun=$SECONDS
 "$here/install.sh" >/dev/null
 say "environment: $VENV ($((SECONDS - begun)) s)"
+# The model is a matter of the processor, the image of the disk: they are made at the same time.
 begun=$SECONDS
+"$here/image.sh" >/dev/null &
+image=$!
 ACCEPTANCE_MODEL=$("$here/model.sh")
-say "model: $ACCEPTANCE_MODEL ($((SECONDS - begun)) s)"
-begun=$SECONDS
-ACCEPTANCE_IMAGE=$("$here/image.sh")
-say "image: $ACCEPTANCE_IMAGE ($((SECONDS - begun)) s)"
+wait "$image"
+ACCEPTANCE_IMAGE=$IMAGE
+say "image: $ACCEPTANCE_IMAGE, model: $ACCEPTANCE_MODEL ($((SECONDS - begun)) s)"
 
 # The hosts' managed environment outlives a run; journals, reports and logs of the last run lie there to be looked at.
 ACCEPTANCE_STATE=$CACHE/acceptance
 rm -rf "$ACCEPTANCE_STATE"/{evaluate,huggingface,logs,report,report-chat,report-dead}
 mkdir -p "$ACCEPTANCE_STATE/logs"
-export ACCEPTANCE_MODEL ACCEPTANCE_IMAGE ACCEPTANCE_STATE VLLM_VERSION PYTHONPATH="$here"
+export ACCEPTANCE_MODEL ACCEPTANCE_IMAGE ACCEPTANCE_STATE VLLM_VERSION
 
 # Whatever happens, no server stays behind.
 remove() { docker ps --all --quiet --filter name=^gpt-oss-acceptance | xargs --no-run-if-empty docker rm --force >/dev/null; }

@@ -253,7 +253,8 @@ def examine(model: GptOssForCausalLM, rounds: int = 2) -> float:
 
 def main() -> None:
     untrained, trained = Path(sys.argv[1]), Path(sys.argv[2])
-    torch.set_num_threads(int(os.environ.get("TRAIN_THREADS", "2")))
+    # One thread: two that wait for each other are ten times slower as soon as the machine has other work.
+    torch.set_num_threads(int(os.environ.get("TRAIN_THREADS", "1")))
     torch.manual_seed(0)
     random.seed(0)
     spoken = spoken_tokens()
