@@ -185,7 +185,7 @@ FAILURES = (
     ),
     Failure(
         "disk_full",
-        r"No space left on device|Disk quota exceeded",
+        r"[Nn]o space left on device|Disk quota exceeded",
         "a disk is full",
         "make room (df -h; the engine's folder and the model cache are the large ones)",
         "kernel's text",

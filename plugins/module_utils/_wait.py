@@ -16,6 +16,7 @@ Seen = TypeVar("Seen")
 _FIRST_PAUSE = 0.1
 _LONG_PAUSE = 0.2
 _FIRST_SECONDS = 10.0
+_LEAST_PAUSE = 0.001
 
 
 @dataclass(frozen=True)
@@ -44,4 +45,5 @@ def wait(
         seconds = clock() - start
         if done(seen) or seconds >= timeout:
             return Waited(seen, done(seen), seconds)
-        pause(min(_FIRST_PAUSE if seconds < _FIRST_SECONDS else _LONG_PAUSE, timeout - seconds))
+        usual = _FIRST_PAUSE if seconds < _FIRST_SECONDS else _LONG_PAUSE
+        pause(max(_LEAST_PAUSE, min(usual, timeout - seconds)))

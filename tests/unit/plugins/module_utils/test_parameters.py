@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._parameters import problems, size_bytes, ulimit_pair
+
+GOOD: dict[str, Any] = {
+    "name": "gpt-oss-20b",
+    "state": "started",
+    "image": "vllm/vllm-openai:gptoss",
+    "environment": {"A": "1", "B": 2},
+    "labels": None,
+    "volumes": ["/a:/b", "/c:/d:ro"],
+    "port": 8000,
+    "container_port": 8000,
+    "bind_address": "127.0.0.1",
+    "ipc_mode": "host",
+    "gpus": "0,1",
+    "devices": ["/dev/nvidia0", "/dev/a:/dev/b:rw"],
+    "shm_size": "16g",
+    "ulimits": {"nofile": "65536:1048576", "memlock": "-1"},
+    "timeout": 1800,
+    "stop_timeout": 30,
+}
+
+BAD: list[tuple[str, Any, str]] = [
+    ("name", "x", "name: expected two or more"),
+    ("name", "-bad", "got '-bad'"),
+    ("name", "a b", "name:"),
+    ("timeout", 0, "timeout: expected seconds"),
+    ("image", None, "image: expected a reference"),
+    ("image", "a b", "image:"),
+    ("environment", {"A": True}, "environment.A: expected a string, got True (bool); put it in quotes"),
+    ("environment", {"A": ["x"]}, "environment.A"),
+    ("environment", {"A": None}, "environment.A"),
+    ("environment", {"A=B": "1"}, "expected a name without ="),
+    ("labels", {"a": 1.5}, "labels.a"),
+    ("volumes", ["data:/b"], "volumes: expected /source:/target"),
+    ("volumes", ["/a"], "got '/a'"),
+    ("volumes", ["/a:b"], "volumes:"),
+    ("volumes", ["/a:/b:writable"], "volumes:"),
+    ("volumes", ["/a:/x", "/b:/x/"], "several for /x"),
+    ("port", 0, "port: expected 1 to 65535, got 0"),
+    ("container_port", 65536, "container_port:"),
+    ("bind_address", "localhost", "bind_address: expected an IP address"),
+    ("ipc_mode", "shared", "ipc_mode: expected host"),
+    ("gpus", "first", "gpus: expected all, none, or ids"),
+    ("gpus", "", "gpus:"),
+    ("gpus", "0,,1", "gpus:"),
+    ("gpus", "0,0", "each GPU once"),
+    ("devices", ["nvidia.com/gpu=all"], "devices: expected /dev/x"),
+    ("devices", ["/dev/a:/dev/b:x"], "devices:"),
+    ("shm_size", "16 gigabytes", "shm_size: expected a size such as 16g"),
+    ("ulimits", {"nofile": "many"}, "ulimits.nofile: expected soft:hard"),
+    ("ulimits", {"nofile": "10:5"}, "not above the hard one"),
+    ("ulimits", {"files": "1"}, "got 'files'"),
+]
+
+
+def test_good_parameters_have_no_problems() -> None:
+    assert problems(GOOD) == []
+
+
+@pytest.mark.parametrize(("option", "value", "text"), BAD, ids=[f"{row[0]}={row[1]}" for row in BAD])
+def test_each_problem_is_named(option: str, value: Any, text: str) -> None:
+    found = problems({**GOOD, option: value})
+    assert len(found) == 1
+    assert text in found[0]
+
+
+def test_all_problems_come_at_once() -> None:
+    found = problems({**GOOD, "port": 0, "gpus": "x", "volumes": ["a:b"]})
+    assert [line.split(":")[0] for line in found] == ["port", "gpus", "volumes"]
+
+
+@pytest.mark.parametrize("state", ["stopped", "absent"])
+def test_an_end_needs_only_a_name(state: str) -> None:
+    assert problems({**GOOD, "state": state, "image": None, "port": 0}) == []
+    assert problems({**GOOD, "state": state, "name": "/"})
+
+
+@pytest.mark.parametrize(("text", "size"), [("1", 1), ("64m", 64 << 20), ("16g", 16 << 30), ("16GB", 16 << 30)])
+def test_sizes(text: str, size: int) -> None:
+    assert size_bytes(text) == size
+
+
+@pytest.mark.parametrize(("text", "pair"), [("5", (5, 5)), ("5:6", (5, 6)), ("-1", (-1, -1)), ("5:-1", (5, -1))])
+def test_ulimits(text: str, pair: tuple[int, int]) -> None:
+    assert ulimit_pair(text) == pair
