@@ -51,22 +51,22 @@ class ActionModule(ActionBase):
         return self._with_facts(result, task_vars)
 
     def _run_to_end(self, args: dict[str, Any], params: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        changed = False
         limits = Limits(max(0.5, params["poll_interval"]), timeout=params["timeout"])
         for _start in range(_MOST_STARTS):
             result = self._execute_module(_MODULE, args | {"state": "started"}, task_vars=task_vars)
-            changed = changed or bool(result.get("changed"))
-            if result.get("failed") or result["status"].get("state") != RUNNING:
-                return result | {"changed": changed}
-            changed = True
-            self._watch(result["status_path"], limits, task_vars)
+            if result.get("failed") or (not result["changed"] and result["status"].get("state") != RUNNING):
+                return result
+            if self._watch(result["status_path"], limits, task_vars):
+                result = self._execute_module(_MODULE, args | {"state": "reported"}, task_vars=task_vars)
+                if result.get("failed") or len(result["scores"]) == len(result["cells"]):
+                    return result | {"changed": True}
         raise AnsibleActionFail(
             f"The eval job of {params['server']} ended {_MOST_STARTS} times without a word; is it killed, for want of "
             f"memory perhaps? Its status is in {result['status_path']}, beside its job.log."
         )
 
-    def _watch(self, path: str, limits: Limits, task_vars: dict[str, Any]) -> None:
-        """Follow the job to its end; a failed job fails the task."""
+    def _watch(self, path: str, limits: Limits, task_vars: dict[str, Any]) -> bool:
+        """Follow the job to its end; a failed job fails the task. False when it has fallen silent."""
         host = task_vars.get("inventory_hostname", "host")
 
         def read() -> str:
@@ -93,8 +93,10 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"The eval {status['state']}: {status.get('error')}. Journals and job.log lie beside {path}."
             )
-        if status.get("state") != RUNNING:
-            display.display(progress_line(host, status))
+        if status.get("state") == RUNNING:
+            return False
+        display.display(progress_line(host, status))
+        return True
 
     def _with_facts(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         rows = [row | {"registered": time.time()} for row in result["scores"]]

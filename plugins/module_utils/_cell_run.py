@@ -11,13 +11,18 @@ from typing import Any, Mapping
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import Cell, iso, settled
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_progress import Progress
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import Contents, JournalWriter, read_journal
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import (
+    Contents,
+    JournalError,
+    JournalWriter,
+    read_journal,
+)
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import Mark
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import Sample
 
 
 class CellRun:
-    """One cell under way: its journal, its marks, and what is still to ask."""
+    """One cell under way: its journal, its marks, what is still to ask. ``broken`` fails when a row cannot be kept."""
 
     def __init__(self, cell: Cell, progress: Progress) -> None:
         self.cell = cell
@@ -25,6 +30,7 @@ class CellRun:
         self.journal = JournalWriter(cell.journal)
         self._progress = progress
         self._write_due = False
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         kept = settled(self.contents.marks)
         self.marks = {key: mark for key, mark in self.contents.marks.items() if key in kept}
         self.todo = [sample for sample in cell.samples if (sample.question, sample.repeat) not in kept]
@@ -49,4 +55,8 @@ class CellRun:
 
     def _write(self) -> None:
         self._write_due = False
-        self.journal.write()
+        try:
+            self.journal.write()
+        except JournalError as exc:
+            if not self.broken.done():
+                self.broken.set_exception(exc)

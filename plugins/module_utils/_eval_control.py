@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gpt_oss.fleet project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Internal: eval control, brings one server's eval job to a wanted state: started, finished or stopped."""
+"""Internal: eval control, brings one server's eval job to a wanted state, or tells how it stands."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import (
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_progress import Progress
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import EvalSpec
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import ServerFacts
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._probe import ProbeError, probe_server, read_key
 
 _STOP_SECONDS = 60.0
@@ -38,19 +39,29 @@ class View(NamedTuple):
 
     states: Sequence[CellState]
     running: bool
+    begun: bool = False
 
     @property
     def finished(self) -> bool:
-        """Whether each cell has its score."""
+        """Whether there is nothing to ask."""
         return bool(self.states) and all(state.finished for state in self.states)
+
+    @property
+    def scored(self) -> bool:
+        """Whether each cell has its score, though it may be void and worth asking again."""
+        return bool(self.states) and all(state.row is not None for state in self.states)
 
 
 def start(spec: EvalSpec, check_mode: bool) -> dict[str, Any]:
     """Start the job, or attach to the one that runs; in check mode only say what would be asked."""
     view = _ensure(spec, check_mode)
     _refuse_another_job(spec, view)
-    changed = not view.finished and not view.running
-    return _result(spec, view, changed)
+    return _result(spec, view, view.begun or (check_mode and not view.finished and not view.running))
+
+
+def report(spec: EvalSpec) -> dict[str, Any]:
+    """Tell how the job and the scores stand."""
+    return _result(spec, _look(spec)[0], False)
 
 
 def finish(spec: EvalSpec, check_mode: bool, timeout: Optional[float]) -> dict[str, Any]:
@@ -66,9 +77,10 @@ def finish(spec: EvalSpec, check_mode: bool, timeout: Optional[float]) -> dict[s
                 f"the eval of {spec.server} is not done after {timeout:g} s; its job runs on: run again to attach to it"
             )
         _raise_failed(spec)
+        view = _look(spec)[0]
+        if view.scored and _eval_status.read_status(spec.folder).get("state") == _eval_status.FINISHED:
+            return _result(spec, view, changed)
         view = _ensure(spec, check_mode)
-    if view.finished:
-        return _result(spec, view, changed)
     raise EvalFailure(
         f"the eval job of {spec.server} ended {_MOST_STARTS} times without a word; is it killed, for want of memory "
         f"perhaps? {_where(spec.folder)}"
@@ -89,34 +101,37 @@ def stop(server: str, folder: Path, check_mode: bool) -> dict[str, Any]:
     return _shape(folder, running, _eval_status.read_status(folder), [])
 
 
-def _ensure(spec: EvalSpec, check_mode: bool) -> View:
-    """Validate, and start a job unless all is done or a job runs."""
+def _look(spec: EvalSpec) -> tuple[View, Optional[ServerFacts], Optional[str]]:
+    """Validate and see how the cells stand; also return what a job needs to know of the server, and the key."""
     data = load_data(spec)
     api_key = read_key(spec)
+    running = _eval_status.is_running(spec.folder)
     try:
         facts = probe_server(spec, api_key)
     except ProbeError:
-        if _eval_status.is_running(spec.folder):
-            return View([], True)
+        if running:
+            return View([], True), None, api_key
         raise
-    cells = build_cells(spec, data, facts)
-    states = [cell_state(cell, spec) for cell in cells]
-    if all(state.finished for state in states):
-        return View(states, False)
-    if check_mode:
-        return View(states, _eval_status.is_running(spec.folder))
+    return View([cell_state(cell, spec) for cell in build_cells(spec, data, facts)], running), facts, api_key
+
+
+def _ensure(spec: EvalSpec, check_mode: bool) -> View:
+    """Start a job, unless all is done or a job runs."""
+    view, facts, api_key = _look(spec)
+    if view.finished or check_mode or facts is None:
+        return view
     lock = _acquire(spec.folder)
     if lock is None:
-        return View(states, True)
+        return view._replace(running=True)
     try:
         # Another job may have ended between the look at the cells and the lock.
-        states = [cell_state(cell, spec) for cell in cells]
+        states = [cell_state(state.cell, spec) for state in view.states]
         detach(
             lambda ready: run_job(spec, states, facts, api_key, ready), spec.folder / "job.log", keep=[lock.descriptor]
         )
     finally:
         lock.release()
-    return View(states, False)
+    return View(states, False, begun=True)
 
 
 def _acquire(folder: Path) -> Optional[_eval_status.RunLock]:
@@ -151,11 +166,12 @@ def _where(folder: Path) -> str:
 
 
 def _result(spec: EvalSpec, view: View, changed: bool) -> dict[str, Any]:
-    planned = _eval_status.FINISHED if view.finished else _eval_status.RUNNING
-    if view.states and (view.finished or not _eval_status.is_running(spec.folder)):
-        status = Progress(spec, view.states).snapshot(planned)
-    else:
+    if view.begun or _eval_status.is_running(spec.folder) or not view.states:
         status = _eval_status.read_status(spec.folder)
+    else:
+        # Nothing runs: either all is done, or this is what would be started.
+        planned = _eval_status.FINISHED if view.scored else _eval_status.RUNNING
+        status = Progress(spec, view.states).snapshot(planned)
     return _shape(spec.folder, changed, status, view.states)
 
 
@@ -164,7 +180,7 @@ def _shape(folder: Path, changed: bool, status: dict[str, Any], states: Sequence
         "changed": changed,
         "status": status,
         "status_path": str(_eval_status.status_path(folder)),
-        "scores": [state.row for state in states if state.finished],
+        "scores": [state.row for state in states if state.row is not None],
         "cells": [_cell(state) for state in states],
         "journals": [state.cell.journal for state in states],
     }

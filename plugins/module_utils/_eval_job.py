@@ -76,7 +76,7 @@ class EvalJob:
             asyncio.ensure_future(_work(asker, Connection(endpoint, self._api_key), queue, run)) for _ in range(count)
         ]
         try:
-            await _all_or_first_error(workers, syncing)
+            await _all_or_first_error(workers, {syncing, run.broken})
         finally:
             for worker in workers:
                 worker.cancel()
@@ -114,10 +114,10 @@ async def _work(asker: Asker, connection: Connection, queue: Iterator[Sample], r
         connection.close()
 
 
-async def _all_or_first_error(workers: Sequence[asyncio.Future[None]], guard: asyncio.Future[None]) -> None:
-    """Wait for all workers; the first error among them, or the guard's, ends the wait."""
-    waiting = {*workers, guard}
-    while waiting - {guard}:
+async def _all_or_first_error(workers: Sequence[asyncio.Future[None]], guards: set[asyncio.Future[None]]) -> None:
+    """Wait for all workers; the first error among them, or a guard's, ends the wait."""
+    waiting = {*workers, *guards}
+    while waiting - guards:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for future in done:
             future.result()

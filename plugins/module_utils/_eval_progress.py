@@ -26,7 +26,7 @@ class Progress:
     def __init__(self, spec: EvalSpec, states: Sequence[CellState]) -> None:
         self.spec = spec
         self.started = time.time()
-        self.counts: dict[str, Counter[str]] = {state.cell.sha256: Counter() for state in states}
+        self.counts: dict[str, Counter[str]] = {}  # of the cells this job has begun
         self.states = states
         self.pulse: Optional[Pulse] = None
         self._history: deque[tuple[float, int]] = deque()
@@ -55,22 +55,24 @@ class Progress:
         }
 
     def _cell(self, state: CellState) -> dict[str, Any]:
-        cell, counts = state.cell, self.counts[state.cell.sha256]
-        if state.finished and state.row is not None:
-            row = state.row
-            counts = Counter(correct=row["n_correct"], wrong=row["n_measured"] - row["n_correct"])
-            counts[_outcomes.ERROR] = row["n_samples"] - row["n_measured"]
-        measured = sum(counts[outcome] for outcome in _outcomes.MEASURED)
-        done = sum(counts.values())
+        counts = self.counts.get(state.cell.sha256)
+        if counts is not None:
+            done, correct = sum(counts.values()), counts[_outcomes.CORRECT]
+            measured = sum(counts[outcome] for outcome in _outcomes.MEASURED)
+        elif state.row is not None:
+            done, correct, measured = state.row["n_samples"], state.row["n_correct"], state.row["n_measured"]
+        else:
+            done, correct, measured = state.done, 0, 0
         return {
-            "task": cell.task,
-            "effort": cell.effort,
+            "task": state.cell.task,
+            "effort": state.cell.effort,
             "done": done,
-            "total": len(cell.samples),
-            "correct": counts[_outcomes.CORRECT],
+            "total": len(state.cell.samples),
+            "correct": correct,
             "measured": measured,
-            "errors": done - measured,
-            "journal": cell.journal,
+            # What an earlier run left in a journal is told apart when the cell begins.
+            "errors": 0 if counts is None and state.row is None else done - measured,
+            "journal": state.cell.journal,
         }
 
     def _rate(self, done: int) -> float:

@@ -13,7 +13,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._http import Endpoin
 
 TASK_NAMES = ("gpqa", "aime25")
 EFFORTS = ("low", "medium", "high")
-STATES = ("started", "finished", "stopped")
+STATES = ("started", "finished", "reported", "stopped")
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": list(STATES), "default": "finished"},
@@ -42,7 +42,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "timeout": {"type": "float"},
 }
 _NEEDED = ("base_url", "model", "data")
-REQUIRED_IF = [("state", "started", _NEEDED), ("state", "finished", _NEEDED)]
+REQUIRED_IF = [("state", state, _NEEDED) for state in ("started", "finished", "reported")]
 
 
 class SpecError(Exception):

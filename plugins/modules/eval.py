@@ -23,9 +23,10 @@ options:
     description:
       - V(started) starts the job on the host, or attaches to the one that runs, and returns.
       - V(finished) also watches it, printing its progress, and registers the scores.
+      - V(reported) tells how the job and the scores stand, and asks nothing.
       - V(stopped) ends the job. What was asked is kept.
     type: str
-    choices: [started, finished, stopped]
+    choices: [started, finished, reported, stopped]
     default: finished
   server:
     description: Name of the server. Its journals, status and log lie in a folder of this name below O(run_path).

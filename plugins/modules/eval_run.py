@@ -27,9 +27,10 @@ options:
     description:
       - V(started) starts the job, or attaches to the one that runs, and returns.
       - V(finished) also waits for it and returns the scores.
+      - V(reported) tells how the job and the scores stand, and asks nothing.
       - V(stopped) ends the job. What was asked is kept.
     type: str
-    choices: [started, finished, stopped]
+    choices: [started, finished, reported, stopped]
     default: finished
   server:
     description: Name of the server. Its journals, status and log lie in a folder of this name below O(run_path).
@@ -220,6 +221,8 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     spec = EvalSpec.from_params(params)
     if params["state"] == "started":
         return _eval_control.start(spec, check_mode)
+    if params["state"] == "reported":
+        return _eval_control.report(spec)
     return _eval_control.finish(spec, check_mode, params["timeout"])
 
 

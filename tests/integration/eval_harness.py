@@ -172,15 +172,20 @@ class Evals:
 
     def run(self, module: str = "eval", flags: list[str] | None = None, **options: Any) -> dict[str, Any]:
         """Run one task to its end; its result has ``facts`` and the playbook's ``output`` added."""
-        result = self.folder / f"result-{time.monotonic_ns()}.json"
-        command = self.command(module, flags or [], self.tasks(module, result, **options))
+        return self.run_all(module, [options], flags)[0]
+
+    def run_all(
+        self, module: str, options: list[dict[str, Any]], flags: list[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Run several tasks in one playbook."""
+        files = [self.folder / f"result-{time.monotonic_ns()}-{number}.json" for number in range(len(options))]
+        tasks = [task for file, given in zip(files, options, strict=True) for task in self.tasks(module, file, **given)]
         done = subprocess.run(
-            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False
-        )
-        assert result.exists(), done.stdout + done.stderr
-        found = json.loads(result.read_text())
-        assert isinstance(found, dict)
-        return {**found, "output": done.stdout}
+            self.command(module, flags or [], tasks),
+            cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert files[-1].exists(), done.stdout + done.stderr
+        return [{**json.loads(file.read_text()), "output": done.stdout} for file in files]
 
 
 def environment() -> dict[str, str]:

@@ -30,18 +30,17 @@ def calm_score(tmp_path_factory: pytest.TempPathFactory) -> float:
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "sampler"),
     [
-        {"kind": "status", "status": 503, "every": 5},
-        {"kind": "status", "status": 429, "retry_after": "0.2", "every": 2},
-        {"kind": "status", "status": 500, "every": 10, "times": 2},
-        {"kind": "reset", "every": 2, "times": 3},
-        {"kind": "half", "every": 4},
-        {"kind": "stall", "every": 20},
+        ({"kind": "status", "status": 503, "every": 5}, "responses"),
+        ({"kind": "status", "status": 429, "retry_after": "0.2", "every": 2}, "chat_completions"),
+        ({"kind": "status", "status": 500, "every": 10, "times": 2}, "responses"),
+        ({"kind": "reset", "every": 2, "times": 3}, "chat_completions"),
+        ({"kind": "half", "every": 4}, "responses"),
+        ({"kind": "stall", "every": 20}, "chat_completions"),
     ],
-    ids=lambda fault: f"{fault['kind']}{fault.get('status', '')}",
+    ids=["503", "429", "500", "reset", "half", "stall"],
 )
-@pytest.mark.parametrize("sampler", ["responses", "chat_completions"])
 def test_what_passes_does_not_change_the_score(
     evals: Evals, calm_score: float, fault: dict[str, Any], sampler: str
 ) -> None:
@@ -65,40 +64,40 @@ def test_what_passes_does_not_change_the_score(
 def test_what_does_not_pass_is_not_measured(evals: Evals, fault: dict[str, Any], column: str) -> None:
     evals.server.set(fault=fault, latency=0.02)
     options = {"request_timeout": 0.5, "retry_timeout": 0.2}
-    result = evals.run("eval_run", **options)
-    (row,) = result["scores"] or [None]
-    if column == "n_refused":  # a refusal stays: nothing is left to ask, and the row is void
-        assert row["verdict"] == "void"
-        assert "told to fail" in row["reason"]
-        assert row[column] == SAMPLES - row["n_measured"] > 0
-        assert evals.run("eval_run", **options)["changed"] is False
+    first, second = evals.run_all("eval_run", [options, options])
+    (row,) = first["scores"]
+    assert row["verdict"] == "void"
+    assert f"{row[column]} × " in row["reason"]
+    assert row[column] == SAMPLES - row["n_measured"] > 0
+    # A refusal stays; what may pass is asked again by the next run.
+    assert second["changed"] is (column != "n_refused")
+    assert second["scores"][0]["n_measured"] == row["n_measured"]
     evals.server.set(fault=None)
-    (row,) = evals.run("eval_run", max_invalid=0.0 if column != "n_refused" else 1.0)["scores"]
-    assert row["verdict"] is None
-    assert row["n_measured"] == (SAMPLES if column != "n_refused" else SAMPLES - row[column])
+    (row,) = evals.run()["scores"]
+    assert row["verdict"] == ("void" if column == "n_refused" else None)
+    assert row["n_measured"] == (SAMPLES - row[column] if column == "n_refused" else SAMPLES)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"concurrency": 0}, "concurrency is 0, wanted at least 1"),
-        ({"tasks": ["gsm8k"]}, "value of tasks must be one or more of: gpqa, aime25"),
-        ({"reasoning_efforts": ["huge"]}, "value of reasoning_efforts must be one or more of: low, medium, high"),
-        ({"tasks": ["aime25"]}, "data has no files for task aime25"),
-        ({"data": {"gpqa": ["/nowhere.csv"]}}, "cannot read a data file of gpqa"),
-        ({"data": {"gpqa": ["/etc/hosts"]}}, "/etc/hosts"),
-        ({"data_sha256": {"gpqa": ["0" * 64]}}, "wanted sha256 0000"),
-        ({"base_url": "http://127.0.0.1:9/v1"}, "wanted a running server at http://127.0.0.1:9/v1, found none"),
-        ({"model": "other"}, "model other is not served at"),
-        ({"api_key_file": "/nowhere"}, "/nowhere"),
-        ({"model": None}, "missing: model"),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
-)
-def test_bad_input_is_refused_before_anything_is_made(evals: Evals, options: dict[str, Any], message: str) -> None:
-    for module in ("eval", "eval_run"):
-        result = evals.run(module, **options)
-        assert result["failed"] is True
-        assert message in result["msg"]
+BAD_INPUT: list[tuple[dict[str, Any], str]] = [
+    ({"concurrency": 0}, "concurrency is 0, wanted at least 1"),
+    ({"tasks": ["gsm8k"]}, "value of tasks must be one or more of: gpqa, aime25"),
+    ({"reasoning_efforts": ["huge"]}, "value of reasoning_efforts must be one or more of: low, medium, high"),
+    ({"tasks": ["aime25"]}, "data has no files for task aime25"),
+    ({"data": {"gpqa": ["/nowhere.csv"]}}, "cannot read a data file of gpqa"),
+    ({"data": {"gpqa": ["/etc/hosts"]}}, "/etc/hosts"),
+    ({"data_sha256": {"gpqa": ["0" * 64]}}, "wanted sha256 0000"),
+    ({"base_url": "http://127.0.0.1:9/v1"}, "wanted a running server at http://127.0.0.1:9/v1, found none"),
+    ({"model": "other"}, "model other is not served at"),
+    ({"api_key_file": "/nowhere"}, "/nowhere"),
+    ({"model": None}, "missing: model"),
+]
+
+
+@pytest.mark.parametrize("module", ["eval", "eval_run"])
+def test_bad_input_is_refused_before_anything_is_made(evals: Evals, module: str) -> None:
+    results = evals.run_all(module, [options for options, _ in BAD_INPUT])
+    for result, (options, message) in zip(results, BAD_INPUT, strict=True):
+        assert result["failed"] is True, options
+        assert message in result["msg"], options
     assert not evals.run_folder.exists()
     assert not evals.server.replies()
