@@ -97,7 +97,7 @@ FAILURES = (
     ),
     Failure(
         "not_divisible",
-        r"(?P<what>Total number of attention heads \(\d+\)|Attention sink heads|.{0,60}) must be divisible by "
+        r"(?P<what>Total number of attention heads \(\d+\)|Attention sink heads|\w[\w ]{0,40}) must be divisible by "
         r"(?:tensor parallel size|tp_size)(?P<found> \(\d+\))?",
         "the tensor parallel size does not divide the model: {what}",
         "set --tensor-parallel-size to 1, 2, 4 or 8",
@@ -184,6 +184,13 @@ FAILURES = (
         "run, 0.22.1",
     ),
     Failure(
+        "no_compiler",
+        r"InvalidCxxCompiler: (?P<what>No working C\+\+ compiler found)",
+        "vLLM wants to compile, but the image has no compiler: {what}",
+        "add --enforce-eager to the arguments, or use an image with g++",
+        "run, 0.32.0 (CPU)",
+    ),
+    Failure(
         "disk_full",
         r"[Nn]o space left on device|Disk quota exceeded",
         "a disk is full",
@@ -199,7 +206,7 @@ FAILURES = (
     ),
     Failure(
         "refused_configuration",
-        r"^\s*(?:\(.*?\))?\s*Value error, (?P<what>.+?)(?: \[type=.*)?$",
+        r"^\s*(?:\(.*?\))?\s*(?:Value error, )?(?P<what>(?:(?<=Value error, )|Input should be ).+?)(?: \[type=.*)?$",
         "vLLM refuses the configuration: {what}",
         "correct the arguments",
         "run, 0.32.0",

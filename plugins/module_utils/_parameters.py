@@ -74,6 +74,8 @@ def _name_problems(parameters: Mapping[str, Any]) -> Iterator[str]:
 def _text_problems(parameters: Mapping[str, Any]) -> Iterator[str]:
     if not _IMAGE.match(parameters["image"] or ""):
         yield f"image: expected a reference such as vllm/vllm-openai:v0.33.0, got {parameters['image']!r}"
+    if parameters["api_key_file"] and not parameters["api_key_file"].startswith("/"):
+        yield f"api_key_file: expected an absolute path, got {parameters['api_key_file']!r}"
     for option in ("environment", "labels"):
         for name, value in (parameters[option] or {}).items():
             if not _VARIABLE.match(str(name)):

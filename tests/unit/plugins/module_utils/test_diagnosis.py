@@ -26,7 +26,7 @@ LOGS: list[tuple[str, str, str]] = [
         "  Value error, Total number of attention heads (4) must be divisible by tensor parallel size (16). "
         "[type=value_error, input_value=ArgsKwargs((), {'model_co... 0}), input_type=ArgsKwargs]",
         "not_divisible",
-        "attention heads (4)",
+        "divide the model: Total number of attention heads (4)",
     ),
     (
         "  Value error, User-specified max_model_len (999999999) is greater than the derived max_model_len "
@@ -59,6 +59,16 @@ LOGS: list[tuple[str, str, str]] = [
         "pydantic_core._pydantic_core.ValidationError: 1 error for X\n  Value error, banana. [type=value_error",
         "refused_configuration",
         "banana.",
+    ),
+    (
+        "gpu_memory_utilization\n  Input should be less than or equal to 1 [type=less_than_equal, input_value=1.5]",
+        "refused_configuration",
+        ": Input should be less than or equal to 1",
+    ),
+    (
+        f"{W}torch._inductor.exc.InductorError: InvalidCxxCompiler: No working C++ compiler found in torch._inductor",
+        "no_compiler",
+        "compiler",
     ),
     ("vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.", "engine_died", "engine's process"),
     ("openai_harmony.HarmonyError: error downloading or loading vocab file: x", "vocabulary_offline", "vocabulary"),

@@ -20,6 +20,7 @@ GOOD: dict[str, Any] = {
     "devices": ["/dev/nvidia0", "/dev/a:/dev/b:rw"],
     "shm_size": "16g",
     "ulimits": {"nofile": "65536:1048576", "memlock": "-1"},
+    "api_key_file": None,
     "timeout": 1800,
     "stop_timeout": 30,
 }
@@ -41,6 +42,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("volumes", ["/a:b"], "volumes:"),
     ("volumes", ["/a:/b:writable"], "volumes:"),
     ("volumes", ["/a:/x", "/b:/x/"], "several for /x"),
+    ("api_key_file", "key", "api_key_file: expected an absolute path"),
     ("port", 0, "port: expected 1 to 65535, got 0"),
     ("container_port", 65536, "container_port:"),
     ("bind_address", "localhost", "bind_address: expected an IP address"),
