@@ -57,7 +57,7 @@ def fetch(wish: Wish, check_mode: bool = False) -> Change:
                 return local
         return _download(wish, check_mode)
     except _edge_errors() as exc:
-        raise CacheError(explain(exc, wish)) from exc
+        raise CacheError(explain(_telling(exc), wish)) from exc
 
 
 def _edge_errors() -> tuple[type[Exception], ...]:
@@ -119,6 +119,16 @@ def _snapshot_download(wish: Wish, **how: Any) -> Any:
         endpoint=wish.endpoint,
         **how,
     )
+
+
+def _telling(exc: Exception) -> Exception:
+    """Return the Hub's own refusal where huggingface_hub hides it behind "check your internet connection"."""
+    found: Optional[BaseException] = exc
+    while found is not None:
+        if isinstance(found, errors.HfHubHTTPError):
+            return found
+        found = found.__cause__ or found.__context__
+    return exc
 
 
 def explain(exc: Exception, wish: Wish) -> str:
