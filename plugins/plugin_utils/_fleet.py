@@ -12,20 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _verdicts
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._comparisons import Comparison
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._judgements import Judgement, Question, judge_cells
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._entries import pooled_entry, score_entry
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._judgements import Question, judge_cells
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import listed, task_title
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import Finding
-
-# Taken over from a score row into the fleet's facts; the outcomes of each question stay with their host.
-_FROM_ROW = (
-    "model", "identity", "sampler", "score", "n_questions", "n_repeats", "n_samples", "n_measured", "n_correct",
-    "n_wrong", "n_unparsed", "n_truncated", "n_refused", "n_errors", "n_timeouts", "standard_error",
-    "standard_error_within", "confidence_interval", "tokens", "seconds", "journal", "data_sha256", "simulated",
-    "vllm_version", "image_digest", "revision", "started", "finished",
-)  # fmt: skip
-_OF_A_REFERENCE = ("id", "source", "date", "hardware", "sampler", "n_correct", "n")
-
 
 _MOST_REASONS = 3  # of each verdict, in the fleet's sentence
 _LONGEST_REASON = 200  # characters, in the fleet's sentence; the hosts' own reasons are whole
@@ -39,8 +28,8 @@ def fleet_facts(
 ) -> dict[str, Any]:
     """Return the facts of a fleet. rows: each host's score rows; failures: why a host's eval failed, where it did."""
     judgements, over_efforts = judge_cells(question, rows, failures)
-    entries = [_entry(judgement) for judgement in judgements]
-    pooled = [_pooled(finding) for finding in over_efforts]
+    entries = [score_entry(judgement) for judgement in judgements]
+    pooled = [pooled_entry(finding) for finding in over_efforts]
     hosts = _hosts(question, entries, pooled, failures)
     verdict = _verdicts.worst(host["verdict"] for host in hosts)
     seen = {each["verdict"] for each in (*hosts, *entries)}
@@ -166,12 +155,6 @@ def _in_short(reasons: Sequence[str]) -> str:
     return first + (f", and {more} more reason{'s' * (more > 1)}" if more else "")
 
 
-def _pooled(finding: Finding) -> dict[str, Any]:
-    cells = finding.comparison.cells
-    key = cells[0].key
-    return {"host": key.host, "server": key.server, "task": key.task, "n_efforts": len(cells), **_finding(finding)}
-
-
 def _settings(question: Question) -> dict[str, Any]:
     wanted = question.wanted
     return {
@@ -182,51 +165,4 @@ def _settings(question: Question) -> dict[str, Any]:
         "sampler": wanted.sampler,
         "n_repeats": wanted.n_repeats,
         "examples": wanted.examples,
-    }
-
-
-def _entry(judgement: Judgement) -> dict[str, Any]:
-    cell = judgement.cell
-    verdict, reasons = judgement.verdict()
-    by_kind = {finding.comparison.against: finding for finding in judgement.findings}
-    return {
-        **{name: (cell.row or {}).get(name) for name in _FROM_ROW},
-        "host": cell.key.host,
-        "server": cell.key.server,
-        "task": cell.key.task,
-        "reasoning_effort": cell.key.effort,
-        "simulated": bool((cell.row or {}).get("simulated")),
-        "fleet": _finding(by_kind["fleet"]) if "fleet" in by_kind else None,
-        "reference": _finding(by_kind["reference"]) if "reference" in by_kind else None,
-        "orientation": [
-            {**_comparison(comparison), "why_not": "; ".join(why_not)} for comparison, why_not in judgement.orientation
-        ],
-        "verdict": verdict,
-        "reason": "; ".join(reasons),
-    }
-
-
-def _comparison(comparison: Comparison) -> dict[str, Any]:
-    facts = {
-        "centre": comparison.centre,
-        "difference": comparison.difference,
-        "standard_error": comparison.standard_error,
-        "confidence_interval": list(comparison.interval),
-    }
-    if comparison.source is not None:
-        facts |= {name: comparison.source.get(name) for name in _OF_A_REFERENCE}
-    return facts
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    comparison = finding.comparison
-    return {
-        **_comparison(comparison),
-        "p": comparison.p,
-        "p_holm": finding.p_holm,
-        "p_discovery": finding.p_discovery,
-        "exact": comparison.exact,
-        "n_others": comparison.n_others,
-        "verdict": finding.verdict,
-        "reason": finding.sentence,
     }
