@@ -73,7 +73,8 @@ class EvalJob:
         asker = Asker(endpoint, sampler, Limits(spec.request_timeout, spec.retry_timeout), pulse)
         queue = iter(run.todo)
         workers = [
-            asyncio.ensure_future(_work(asker, Connection(endpoint, self._api_key), queue, run)) for _ in range(count)
+            asyncio.ensure_future(_work(asker, Connection(endpoint, self._api_key), queue, run))
+            for _worker in range(count)
         ]
         try:
             await _all_or_first_error(workers, {syncing, run.broken})

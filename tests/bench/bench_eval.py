@@ -82,7 +82,7 @@ def make_data(path: Path) -> None:
         table = csv.writer(file)
         table.writerow(["Question", "Correct Answer", *(f"Incorrect Answer {n}" for n in (1, 2, 3))])
         for number in range(QUESTIONS):
-            words = " ".join(f"word{generator.randrange(1000)}" for _ in range(80))
+            words = " ".join(f"word{generator.randrange(1000)}" for _unused in range(80))
             table.writerow([f"Question {number}: {words}?", *(f"choice {number} {n}" for n in range(4))])
 
 
@@ -109,7 +109,7 @@ def measure(command: list[str], latency: float, words: int, url_at: int) -> Run:
         command[url_at] = command[url_at].replace("{url}", f"{base}/v1")
         client = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         errors = client.stderr.read() if client.stderr else b""
-        _, status, usage = os.wait4(client.pid, 0)
+        _unused, status, usage = os.wait4(client.pid, 0)
         client.returncode = os.waitstatus_to_exitcode(status)
         if client.returncode:
             raise SystemExit(errors.decode()[-3000:])

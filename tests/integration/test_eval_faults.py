@@ -95,7 +95,7 @@ BAD_INPUT: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize("module", ["eval", "eval_run"])
 def test_bad_input_is_refused_before_anything_is_made(evals: Evals, module: str) -> None:
-    results = evals.run_all(module, [options for options, _ in BAD_INPUT])
+    results = evals.run_all(module, [options for options, _unused in BAD_INPUT])
     for result, (options, message) in zip(results, BAD_INPUT, strict=True):
         assert result["failed"] is True, options
         assert message in result["msg"], options

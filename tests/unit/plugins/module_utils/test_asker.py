@@ -105,7 +105,7 @@ def test_outcomes(replies: list[Any], outcome: str, attempts: int) -> None:
 
 
 def test_a_row_holds_what_came() -> None:
-    row, mark, _ = ask([reply("Answer: C")])
+    row, mark, _unused = ask([reply("Answer: C")])
     assert (row["text"], row["extracted"], row["score"], row["finish_reason"]) == ("Answer: C", "C", 0.0, "stop")
     assert row["completion_tokens"] == mark.completion_tokens == 4
     assert mark.finished - mark.started == pytest.approx(row["seconds"], abs=1e-5)
@@ -135,7 +135,7 @@ def test_a_dead_server_ends_the_run_and_costs_no_sample(health: Any, match: str)
 
 def test_a_server_that_fails_everything_ends_the_run() -> None:
     pulse = Pulse(1)
-    for _ in range(7):
+    for _unused in range(7):
         ask([status(500)], pulse=pulse)
     with pytest.raises(ServerFailure, match="answers no request any more: HTTP 500"):
         ask([status(500)], pulse=pulse)
@@ -143,7 +143,7 @@ def test_a_server_that_fails_everything_ends_the_run() -> None:
 
 def test_a_success_in_between_clears_the_server() -> None:
     pulse = Pulse(1)
-    for _ in range(20):
+    for _unused in range(20):
         ask([status(500)], pulse=pulse)
         ask([reply("Answer: B")], pulse=pulse)
 
@@ -156,7 +156,7 @@ def test_a_lost_key_or_model_ends_the_run_at_once(code: int) -> None:
 
 def test_retry_delays_double_up_to_a_cap_and_obey_the_server() -> None:
     for attempt, longest in [(1, 0.001), (2, 0.002), (5, 0.016), (16, 30.0), (1000, 30.0)]:
-        delays = [retry_delay(attempt, None) for _ in range(200)]
+        delays = [retry_delay(attempt, None) for _unused in range(200)]
         assert longest / 2 <= min(delays) < max(delays) <= longest
     assert 7 <= retry_delay(1, 7.0) <= 7.7
 

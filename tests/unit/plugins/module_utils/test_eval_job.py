@@ -129,7 +129,7 @@ def test_errors_are_asked_again_and_refusals_are_not(spec: EvalSpec, monkeypatch
     async def ask(asked: Sample) -> Answer:
         return answer(asked, outcomes.get(asked.question, "correct"))
 
-    _, cell = run(spec, monkeypatch, ask)
+    _unused, cell = run(spec, monkeypatch, ask)
     row = cell_state(cell, spec).row
     assert row is not None
     assert (row["verdict"], row["n_measured"]) == ("void", 7)

@@ -97,7 +97,7 @@ def posts(count: int, pause: float = 0.0, timeout: float = 5.0) -> Callable[[Con
     ],
 )
 def test_framings(reply: list[bytes | str], status: int, body: bytes) -> None:
-    _, (response,) = play([[reply]], posts(1))
+    _unused, (response,) = play([[reply]], posts(1))
     assert (response.status, response.body) == (status, body)
     assert response.headers.get("retry-after") == ("7" if status == 503 else None)
 

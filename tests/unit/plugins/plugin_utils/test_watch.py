@@ -55,7 +55,7 @@ def test_a_job_is_followed_to_its_end(end: str) -> None:
 
 
 def test_a_short_job_is_noticed_soon_and_without_lines() -> None:
-    _, shown, took = run(job(1))
+    _unused, shown, took = run(job(1))
     assert took < 1.6
     assert shown == []
 
@@ -86,7 +86,7 @@ def test_what_is_no_status_is_an_interruption(text: str) -> None:
 
 
 def test_a_silent_job_is_given_back() -> None:
-    status, _, took = run(lambda now: json.dumps({"state": "running", "updated": min(int(now), 20)}))
+    status, _unused, took = run(lambda now: json.dumps({"state": "running", "updated": min(int(now), 20)}))
     assert status["state"] == "running"
     assert 50 <= took <= 60
 
