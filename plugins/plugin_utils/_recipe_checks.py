@@ -40,7 +40,7 @@ def gpu_problems(plan: Plan, catalogue: Catalogue, site: Site) -> Iterator[str]:
     heads = catalogue.models.get(plan.options.get("model", ""), {}).get("attention_heads")
     if heads and heads % size:
         fitting = [str(n) for n in range(1, site.gpus_per_host + 1) if heads % n == 0]
-        use = " or ".join(fitting)
+        use = ", ".join(fitting)
         yield f"tensor_parallel_size {size} does not divide the model's {heads} attention heads; use {use}"
     if gpus == "none":
         return

@@ -144,6 +144,7 @@ def test_all_that_is_wrong_with_a_host_is_said_at_once(host: Host, tmp_path: Pat
         ],
     )
     assert run.returncode != 0
+    assert "\\n" not in run.stdout
     message = said(run)
     for expected in (
         "nothing was changed",
