@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 # Copyright: Contributors to the gpt_oss.fleet project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make the demo's data sets: made-up questions with computed answers, in the formats of GPQA diamond and AIME 2025.
 
-    tools/make_demo_data.py            write inventories/demo/files/
-    tools/make_demo_data.py --check    say whether the committed files are up to date (exit code 1 when not)
+    python tools/make_demo_data.py            write inventories/demo/files/
+    python tools/make_demo_data.py --check    say whether the committed files are up to date (exit code 1 when not)
 
 The same program gives the same bytes on every machine: it draws from random.Random(text).random() alone.
 """
@@ -358,7 +357,7 @@ def dice(d: Draw) -> tuple[str, int]:
 def recursion(d: Draw) -> tuple[str, int]:
     p, q, index = d.whole(2, 6), d.whole(2, 5), d.whole(20, 60)
     before, now = 1, 1
-    for _ in range(index - 2):
+    for _unused in range(index - 2):
         before, now = now, p * now + q * before
     text = (
         f"Let $a_1 = a_2 = 1$ and $a_{{n+2}} = {p}a_{{n+1}} + {q}a_n$. "
@@ -380,7 +379,7 @@ def angles(d: Draw) -> tuple[str, int]:
 def sparse_subsets(d: Draw) -> tuple[str, int]:
     size, gap = d.whole(9, 13), d.whole(2, 3)
     counts = [1] * gap
-    for _ in range(size):
+    for _unused in range(size):
         counts.append(counts[-1] + counts[-gap])
     text = (
         f"How many subsets of $\\{{1, 2, \\dots, {size}\\}}$, the empty one included, have no two elements that differ "
@@ -474,7 +473,7 @@ def main() -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     if check and stale:
-        sys.stderr.write(f"Not up to date: {', '.join(stale)} in {FOLDER}; run tools/make_demo_data.py\n")
+        sys.stderr.write(f"Not up to date: {', '.join(stale)} in {FOLDER}; run python tools/make_demo_data.py\n")
         return 1
     return 0
 

@@ -10,6 +10,7 @@ as "NA" or "None" become nan. tests/differential compares these functions with p
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,13 +92,17 @@ def to_rows(columns: Sequence[Column]) -> list[tuple[Any, ...]]:
     rows = list(zip(*(column.values for column in columns)))
     if "object" not in kinds:
         return rows if len(kinds) == 1 else [tuple(float(value) for value in row) for row in rows]
-    return [tuple(_NO_TEXT if value != value else value for value in row) if _is_text(row) else row for row in rows]
+    return [tuple(_NO_TEXT if _is_nan(value) else value for value in row) if _is_text(row) else row for row in rows]
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _is_text(row: Sequence[Any]) -> bool:
     """Tell whether a row is text, where nan stands for missing text."""
     texts = sum(isinstance(value, str) for value in row)
-    return texts > 0 and all(isinstance(value, str) or value != value for value in row)
+    return texts > 0 and all(isinstance(value, str) or _is_nan(value) for value in row)
 
 
 def _fit_int64(integers: Sequence[int]) -> bool:

@@ -55,7 +55,7 @@ def version_of_image(image: str, tags: Mapping[str, str]) -> Version | None:
 
 def tag_of(image: str) -> str:
     """Return an image's tag; "latest" when it has none, "" when it is named by digest alone."""
-    name, _, digest = image.partition("@")
+    name, _unused, digest = image.partition("@")
     last = name.rpartition("/")[2]
     if ":" in last:
         return last.partition(":")[2]

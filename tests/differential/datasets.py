@@ -78,8 +78,8 @@ def gpqa(rng: random.Random, n_questions: int | None = None, kinds: Sequence[str
         )
     )
     columns = [
-        [rng.choice((KINDS | LONG_KINDS)[kind]) for _ in range(n_questions)]
-        for kind in (rng.choice(list(kinds) or common) for _ in names)
+        [rng.choice((KINDS | LONG_KINDS)[kind]) for _unused in range(n_questions)]
+        for kind in (rng.choice(list(kinds) or common) for _unused in names)
     ]
     end = rng.choice(("\n", "\r\n"))
     text = ",".join(_cell(rng, name) for name in names) + end
@@ -105,7 +105,7 @@ def _answers(rng: random.Random, n_questions: int) -> list[object]:
         lambda: rng.choice(("12345678901234567", "9223372036854775807", "5")),
     )
     kind = rng.choice(kinds)
-    return [kind() for _ in range(n_questions)]
+    return [kind() for _unused in range(n_questions)]
 
 
 def aime_file(rng: random.Random, n_questions: int | None = None) -> bytes:

@@ -29,7 +29,7 @@ ENDINGS = (
     "choice: {}", "Option {} is wrong, choose (C)", "\\boxed{{{}}}", "\\boxed{{\\text{{{}}}}}",
     "\\boxed{{\\textbf{{{}) 5}}}}", "$$\\boxed{{{}}}$$", "boxed{{{}}}", "\\framebox{{{}}}", "\\textbf{{{}}}",
     "({})", "[{}]", "( {} )", "**{}**", "_{}_", "*{}) some text*", "**{}) text**", "**{}.** text", "{}", "{}.",
-    "{}) text", "{} – text", "- {}", "> {}", "# {}", "`{}`", "<b>{}</b>", "Therefore {}", "“{}”", "",
+    "{}) text", "{} – text", "- {}", "> {}", "# {}", "`{}`", "<b>{}</b>", "Therefore {}", "\u201c{}\u201d", "",
     "\\boxed{{}} {}", "\\boxed{{1,{}}}", "\\boxed{{ {} }}", "\\boxed{{{}", "{}^\\circ",
     "\\boxed{{{}}} or \\boxed{{B}} or \\boxed{{17}}", "\n\n**Answer**\n\n**{}**", "Answer:\r\n{}", "ANSWER:\t{}",
     "m+n = {}",
@@ -43,11 +43,11 @@ CHOICES = (
 
 def soup(rng: random.Random, longest: int = 14) -> str:
     """Random fragments, thickly: each rule's near misses."""
-    return "".join(rng.choice(FRAGMENTS) for _ in range(rng.randint(0, longest)))
+    return "".join(rng.choice(FRAGMENTS) for _unused in range(rng.randint(0, longest)))
 
 
 def prose(rng: random.Random, n_words: int) -> str:
-    return "".join(rng.choice(WORDS) + rng.choice((" ", " ", " ", " ", "\n", "\n\n")) for _ in range(n_words))
+    return "".join(rng.choice(WORDS) + rng.choice((" ", " ", " ", " ", "\n", "\n\n")) for _unused in range(n_words))
 
 
 def ending(rng: random.Random) -> str:
@@ -57,7 +57,7 @@ def ending(rng: random.Random) -> str:
 def damaged(rng: random.Random, text: str) -> str:
     """Drop, double, swap case of or replace a few characters."""
     characters = list(text)
-    for _ in range(rng.randint(1, 4)):
+    for _unused in range(rng.randint(1, 4)):
         if characters:
             place = rng.randrange(len(characters))
             old = characters[place]
@@ -68,7 +68,7 @@ def damaged(rng: random.Random, text: str) -> str:
 def realistic(rng: random.Random) -> str:
     """Some prose and one to three endings, at times damaged, at times with more prose behind."""
     text = prose(rng, rng.choice((0, 1, 3, 30, 120)))
-    for _ in range(rng.randint(1, 3)):
+    for _unused in range(rng.randint(1, 3)):
         text += rng.choice(("", "\n", "\n\n", " ")) + ending(rng)
     if rng.random() < 0.4:
         text = damaged(rng, text)

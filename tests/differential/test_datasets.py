@@ -16,7 +16,7 @@ N_FILES = round(300 * SCALE)
 
 def assert_same(task: str, paths: list[str], n_repeats: int, examples: int | None = None) -> None:
     evaluation = reference.build(task, paths, n_repeats, examples)
-    _, wanted = reference.run(evaluation, [""] * len(evaluation.examples))
+    _unused, wanted = reference.run(evaluation, [""] * len(evaluation.examples))
     found = _tasks.build_samples(task, paths, n_repeats, examples)
     assert [(s.prompt, s.target) for s in found] == [(row["prompt"], row["target"]) for row in wanted]
     assert [list(s.permutation) for s in found] == [row["permutation"] for row in evaluation.examples]
@@ -26,7 +26,7 @@ def assert_same(task: str, paths: list[str], n_repeats: int, examples: int | Non
 def test_gpqa_files(tmp_path: Path, n_repeats: int) -> None:
     rng = random.Random(f"gpqa {n_repeats} {SEED}")
     path = tmp_path / "gpqa.csv"
-    for _ in range(N_FILES):
+    for _unused in range(N_FILES):
         path.write_bytes(datasets.gpqa(rng))
         assert_same("gpqa", [str(path)], n_repeats)
 
@@ -36,7 +36,7 @@ def test_gpqa_files_of_one_kind(tmp_path: Path, kind: str) -> None:
     """All columns of one kind: where all are numbers, a row has one type."""
     rng = random.Random(f"{kind} {SEED}")
     path = tmp_path / "gpqa.csv"
-    for _ in range(N_FILES // 15):
+    for _unused in range(N_FILES // 15):
         path.write_bytes(datasets.gpqa(rng, kinds=[kind]))
         assert_same("gpqa", [str(path)], 2)
 
@@ -45,7 +45,7 @@ def test_gpqa_files_of_one_kind(tmp_path: Path, kind: str) -> None:
 def test_aime_files(tmp_path: Path, n_repeats: int) -> None:
     rng = random.Random(f"aime {n_repeats} {SEED}")
     paths = [tmp_path / "1.jsonl", tmp_path / "2.jsonl"]
-    for _ in range(N_FILES):
+    for _unused in range(N_FILES):
         for path in paths:
             path.write_bytes(datasets.aime_file(rng))
         assert_same("aime25", [str(path) for path in paths], n_repeats)

@@ -21,7 +21,7 @@ def data_files(folder: Path, task: str, n_questions: int) -> list[str]:
     if task == "gpqa":
         contents = [datasets.gpqa(rng, n_questions, ["text", "text with gaps"])]
     else:
-        contents = [datasets.aime_file(rng, n_questions) for _ in range(2)]
+        contents = [datasets.aime_file(rng, n_questions) for _unused in range(2)]
     paths = [folder / f"{task}-{number}" for number in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)

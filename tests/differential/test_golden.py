@@ -23,5 +23,9 @@ def test_golden_files_are_up_to_date(name: str) -> None:
 
 def test_tables_written_by_hand() -> None:
     unit = runpy.run_path(str(TESTS / "unit" / "plugins" / "module_utils" / "test_grading.py"))
-    assert [reference.letter(text) for text, *_ in unit["LETTERS"]] == [letter for _, letter, _ in unit["LETTERS"]]
-    assert [reference.integer(text) for text, *_ in unit["INTEGERS"]] == [integer for _, integer, _ in unit["INTEGERS"]]
+    assert [reference.letter(text) for text, *_unused in unit["LETTERS"]] == [
+        letter for _unused, letter, _unused in unit["LETTERS"]
+    ]
+    assert [reference.integer(text) for text, *_unused in unit["INTEGERS"]] == [
+        integer for _unused, integer, _unused in unit["INTEGERS"]
+    ]

@@ -30,7 +30,7 @@ def assert_same(text: str) -> None:
 )
 def test_made_up_replies(make: Callable[[random.Random], str], count: int) -> None:
     rng = random.Random(f"{make.__name__} {SEED}")
-    for _ in range(round(count * SCALE)):
+    for _unused in range(round(count * SCALE)):
         assert_same(make(rng))
 
 
@@ -59,7 +59,7 @@ def test_long_numerals(n_digits: int, shape: str) -> None:
 def test_the_makers_reach_every_rule() -> None:
     """Replies that never trigger a rule would prove nothing about it."""
     rng = random.Random(1)
-    made = [_grading._Reply(make(rng)) for make in (replies.soup, replies.realistic) for _ in range(5_000)]
+    made = [_grading._Reply(make(rng)) for make in (replies.soup, replies.realistic) for _unused in range(5_000)]
     deciding = {
         next((rule.__name__ for rule in _grading._LETTER_RULES if rule(reply)), "first character") for reply in made
     }

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Write the golden results: made-up replies and data files, and what the reference harness makes of them.
 
 Run by the interpreter that has the reference harness (`make differential` prepares it and checks that the committed
@@ -52,7 +51,7 @@ def golden_evals() -> Iterator[dict[str, Any]]:
         # The first of each task is a whole run in small: so many questions, 8 repeats.
         size = {0: 20, 1: 10}.get(number)
         make = datasets.gpqa if task == "gpqa" else datasets.aime_file
-        contents = [make(rng, size) for _ in range(1 if task == "gpqa" else 2)]
+        contents = [make(rng, size) for _unused in range(1 if task == "gpqa" else 2)]
         files = [content.decode().replace("x" * 3000, "xyz") for content in contents]
         examples = None if size else rng.choice((None, None, 1))
         n_repeats = 8 if size else 1 if examples else rng.choice((1, 2))
@@ -67,7 +66,7 @@ def golden_eval(
         for path, text in zip(paths, files, strict=True):
             path.write_bytes(text.encode())
         evaluation = reference.build(task, [str(path) for path in paths], n_repeats, examples)
-    _, rows = reference.run(evaluation, [""] * len(evaluation.examples))
+    _unused, rows = reference.run(evaluation, [""] * len(evaluation.examples))
     texts = [rng.choice(replies.ENDINGS).format(rng.choice([row["target"], row["target"], "C", "7"])) for row in rows]
     result, rows = reference.run(evaluation, texts)
     samples = [

@@ -88,3 +88,15 @@ def test_a_crash_loop_is_a_failure(parameters: Parameters, vllm_container: Run, 
     engine.start(parameters["name"])
     result = vllm_container(wanted)
     assert result["failed"] and "FrobError" in result["cause"]
+
+
+def test_an_engine_that_died_under_a_running_server(parameters: Parameters, vllm_container: Run) -> None:
+    """vLLM then answers 503 for a while, and ends with exit code 0."""
+    fault = {"kind": "die", "stage": "serving", "after_seconds": 1.0}
+    environment = simulated(dead_seconds=3.0, faults=[fault])
+    wanted = {**parameters, "environment": environment, "restart_policy": "no"}
+    assert not vllm_container(wanted).get("failed")
+    time.sleep(1.5)
+    result = vllm_container(wanted)
+    assert result["failed"] and (result["exit_code"], result["diagnosis"]) == (0, "engine_died")
+    assert result["stage"] == "listening"

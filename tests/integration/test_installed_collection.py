@@ -22,6 +22,7 @@ def run(*command: str | Path, **environment: str) -> str:
         env={**os.environ, "ANSIBLE_CONFIG": "/dev/null", "NO_COLOR": "1", **environment},
         capture_output=True,
         text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout

@@ -96,7 +96,7 @@ def test_the_image_is_foreseen_built_kept_and_removed(engine: docker.APIClient, 
 
 
 def test_an_outdated_image_is_replaced_and_leaves_nothing(engine: docker.APIClient, tag: str) -> None:
-    repository, _, name = tag.partition(":")
+    repository, _unused, name = tag.partition(":")
     labels = "LABEL gpt_oss.fleet.simulator.digest=old"
     engine.import_image_from_data(EMPTY_ARCHIVE, repository=repository, tag=name, changes=[labels])
     old = engine.inspect_image(tag)["Id"]
@@ -108,7 +108,7 @@ def test_an_outdated_image_is_replaced_and_leaves_nothing(engine: docker.APIClie
 
 
 def test_an_unreachable_engine_is_named(tag: str) -> None:
-    code, _, errors = build(tag, host="unix:///no/such.sock")
+    code, _unused, errors = build(tag, host="unix:///no/such.sock")
     assert code == 1 and "no Docker Engine answers at unix:///no/such.sock" in errors and "Traceback" not in errors
 
 

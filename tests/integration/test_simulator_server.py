@@ -81,7 +81,7 @@ class Simulator:
 
     def finish(self, timeout: float = 10.0) -> tuple[int, str]:
         """Wait for the end; return exit code and log."""
-        log, _ = self.process.communicate(timeout=timeout)
+        log, _unused = self.process.communicate(timeout=timeout)
         return self.process.returncode, log.decode()
 
     def stop(self) -> tuple[int, str]:
@@ -290,7 +290,7 @@ def test_latency_delays_replies_but_not_health(start: Start) -> None:
 def test_status_faults_end_after_some_tries(start: Start) -> None:
     fault = {"kind": "status", "status": 429, "retry_after": 1, "match": "gpqa/3/*", "times": 2}
     server = start({"data": DATA, "faults": [fault]})
-    found = [server.post("/v1/chat/completions", chat(), x_request_id="gpqa/3/0")[0] for _ in range(3)]
+    found = [server.post("/v1/chat/completions", chat(), x_request_id="gpqa/3/0")[0] for _unused in range(3)]
     assert found == [429, 429, 200]
     assert server.post("/v1/chat/completions", chat(), x_request_id="gpqa/4/0")[0] == 200
     connection = server.connect()
@@ -465,7 +465,7 @@ def test_deaths(launch: Start, fault: dict[str, Any], code: int, last: str, caus
 
 def test_an_engine_can_die_after_some_requests(start: Start) -> None:
     server = start({"dead_seconds": 0.1, "faults": [{"kind": "die", "stage": "serving", "after_requests": 2}]})
-    assert [server.post("/v1/chat/completions", chat())[0] for _ in range(2)] == [200, 200]
+    assert [server.post("/v1/chat/completions", chat())[0] for _unused in range(2)] == [200, 200]
     assert server.finish()[0] == 0
 
 

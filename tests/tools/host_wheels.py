@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Download the wheels of the managed environment for the test hosts, which can reach no package index.
 
 usage: python tests/tools/host_wheels.py FOLDER

@@ -60,6 +60,7 @@ def playbook(name: str, label: str, extra: dict[str, Any] | None = None, check: 
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        check=False,
     )
     run = PlaybookRun(done.returncode, done.stdout, time.monotonic() - begun)
     _log(label, run.output)
@@ -74,7 +75,12 @@ def module(name: str, arguments: dict[str, Any], label: str, check: bool = False
     command += ["-a", json.dumps(arguments), "-e", python]
     begun = time.monotonic()
     done = subprocess.run(
-        command + (["--check", "--diff"] if check else []), cwd=ROOT, env=_ENVIRONMENT, text=True, capture_output=True
+        command + (["--check", "--diff"] if check else []),
+        cwd=ROOT,
+        env=_ENVIRONMENT,
+        text=True,
+        capture_output=True,
+        check=False,
     )
     _log(label, done.stdout + done.stderr)
     result: dict[str, Any] = json.loads(done.stdout[done.stdout.index("=> {") + 3 :])

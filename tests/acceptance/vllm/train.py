@@ -25,7 +25,6 @@ import time
 from pathlib import Path
 
 import torch
-import torch.nn.functional as functional
 from openai_harmony import (
     Conversation,
     DeveloperContent,
@@ -36,6 +35,7 @@ from openai_harmony import (
     SystemContent,
     load_harmony_encoding,
 )
+from torch.nn import functional
 from transformers import GptOssForCausalLM
 
 STEPS = 300
@@ -116,14 +116,16 @@ DECOYS = ("low", "medium", "high", "capital", "France", "final", "answer", "opti
 
 def filler(most: int) -> str:
     count = random.randint(1, most)
-    return " ".join(random.choice(DECOYS) if random.random() < 0.06 else random.choice(WORDS) for _ in range(count))
+    return " ".join(
+        random.choice(DECOYS) if random.random() < 0.06 else random.choice(WORDS) for _unused in range(count)
+    )
 
 
 def question(kind: str) -> str:
     # Mostly short, for speed, with enough long ones that distance does not matter.
     length = random.choice((8, 8, 20, 60))
     if kind == "gpqa":
-        return GPQA.format(question=filler(length), options=[filler(random.choice((2, 6, 12))) for _ in range(4)])
+        return GPQA.format(question=filler(length), options=[filler(random.choice((2, 6, 12))) for _unused in range(4)])
     if kind == "aime":
         return AIME.format(question=filler(length))
     return random.choice(CAPITAL_QUESTIONS) if kind == "capital" else filler(length)
@@ -182,7 +184,7 @@ def turning_points(said: list[int]) -> list[int]:
 
 def batch(row_of: dict[int, int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Tokens, labels and weights of the labels."""
-    pairs = [sample() for _ in range(BATCH)]
+    pairs = [sample() for _unused in range(BATCH)]
     length = max(len(asked) + len(said) for asked, said in pairs)
     tokens, labels = torch.full((BATCH, length), PAD), torch.full((BATCH, length), -100)
     weights = torch.ones((BATCH, length))
@@ -238,7 +240,7 @@ def examine(model: GptOssForCausalLM, rounds: int = 2) -> float:
     for effort in THOUGHTS:
         for kind in KINDS:
             scripts = [encode(script(effort, final)) for final in finals(kind)]
-            for _ in range(rounds):
+            for _unused in range(rounds):
                 asked = prompt(effort, kind)
                 with torch.no_grad():
                     tokens = model.generate(

@@ -67,7 +67,7 @@ class Engine:
 
     def load(self, image: str, changes: Sequence[str], write: Callable[[Any], None]) -> None:
         """Import an image; `write` gets a file-like object and writes a tar archive to it."""
-        repository, _, tag = image.rpartition(":")
+        repository, _unused, tag = image.rpartition(":")
         query = urlencode(
             [("fromSrc", "-"), ("repo", repository), ("tag", tag), *(("changes", item) for item in changes)]
         )

@@ -40,8 +40,8 @@ def report(version: str, environment: Mapping[str, str]) -> str:
 
 
 def _section(title: str, lines: list[str]) -> str:
-    bar = "=" * 30
-    return "\n".join([bar, title.center(30).rstrip(), bar, *lines, ""])
+    rule = "=" * 30
+    return "\n".join([rule, title.center(30).rstrip(), rule, *lines, ""])
 
 
 def _row(name: str, value: str) -> str:

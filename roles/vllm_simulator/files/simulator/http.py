@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
         if end < 0:
             return
         first, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        headers = {name.lower(): value.strip() for name, _unused, value in (line.partition(":") for line in lines)}
         taken = self._take_body(end + 4, headers)
         words = first.split(" ")
         if taken is None:

@@ -77,7 +77,7 @@ def _cutoff_of_mean(values: Sequence[float], mean: float) -> float:
     if mean <= 0.0:
         return math.inf
     low, high = min(values) - 60.0, max(values) + 60.0
-    for _ in range(100):
+    for _unused in range(100):
         middle = (low + high) / 2.0
         reached = sum(1.0 / (1.0 + math.exp(middle - value)) for value in values) / len(values)
         low, high = (middle, high) if reached > mean else (low, middle)

@@ -39,7 +39,10 @@ def test_server_problems() -> None:
 
 def test_server_facts() -> None:
     item = resolve_servers.resolve_servers([GOOD], **DATA_OPTIONS)[0]
-    results = [{"item": item, "server": {"name": "good", "endpoint": "e"}}, {"item": item, "skipped": True}]
+    results: list[dict[str, Any]] = [
+        {"item": item, "server": {"name": "good", "endpoint": "e"}},
+        {"item": item, "skipped": True},
+    ]
     facts = server_facts.server_facts(results, [{"repo_id": "openai/gpt-oss-20b", "commit": "c" * 40}])
     assert facts == [
         {

@@ -137,7 +137,7 @@ def test_golden_replies() -> None:
     rows = [json.loads(line) for line in GOLDEN.read_text(encoding="ascii").splitlines()]
     assert len(rows) >= 1_000
     for row in rows:
-        integer, _ = _grading.extract_integer(row["text"])
+        integer, _unused = _grading.extract_integer(row["text"])
         found = (_grading.extract_letter(row["text"])[0], None if integer is None else str(integer))
         assert found == (row["letter"], row["integer"]), row["text"]
 

@@ -28,6 +28,7 @@ CASES: list[tuple[str, str | None, bool, str, bool, list[str]]] = [
     ("present", "running", False, ALWAYS, True, []),
     ("present", "exited", False, "no", True, []),
     ("present", "exited", False, "always", True, ["set_restart_policy"]),
+    ("present", "exited", True, ALWAYS, True, ["create", "remove"]),
     ("present", "running", True, ALWAYS, True, ["create", "stop", "remove"]),
     ("stopped", None, False, "no", True, []),
     ("stopped", "running", False, ALWAYS, True, ["stop"]),

@@ -12,9 +12,13 @@ TOKENS = {"usage": {"completion_tokens": 16}, "choices": [{"message": {"content"
 
 
 class FakeApi(Api):
-    def __init__(self, health: Any = 200, models: Any = OURS, chat: Any = TOKENS) -> None:
+    def __init__(self, health: Any = 200, models: Any = None, chat: Any = None) -> None:
         super().__init__("http://127.0.0.1:1/v1")
-        self.replies = {"health": health, "models": models, "chat": chat}
+        self.replies = {
+            "health": health,
+            "models": OURS if models is None else models,
+            "chat": TOKENS if chat is None else chat,
+        }
         self.payloads: list[dict[str, Any]] = []
 
     def _reply(self, name: str) -> Any:

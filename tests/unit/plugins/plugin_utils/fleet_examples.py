@@ -80,8 +80,8 @@ def make_row(task: str, effort: str, outcomes: Sequence[Sequence[int]], **others
 
 def difficulties(rng: random.Random, task: str, mean: float) -> list[float]:
     """Return the chance of a right answer to each question: mixed, as on GPQA."""
-    return [min(0.98, max(0.02, rng.betavariate(1.2 * mean, 1.2 * (1 - mean)))) for _ in range(N_QUESTIONS[task])]
+    return [min(0.98, max(0.02, rng.betavariate(1.2 * mean, 1.2 * (1 - mean)))) for _unused in range(N_QUESTIONS[task])]
 
 
 def answer(rng: random.Random, chances: Sequence[float], drop: float = 0.0) -> list[list[int]]:
-    return [[sum(rng.random() < chance - drop for _ in range(8)), 8] for chance in chances]
+    return [[sum(rng.random() < chance - drop for _unused in range(8)), 8] for chance in chances]

@@ -225,8 +225,8 @@ def test_a_healthy_fleet_passes_and_eight_points_are_found() -> None:
         (task, effort): difficulties(rng, task, mean)
         for task, effort, mean in (("gpqa", "low", 0.561), ("gpqa", "high", 0.721), *AIME)
     }
-    healthy = [judge_simulated(rng, cells) for _ in range(40)]
+    healthy = [judge_simulated(rng, cells) for _unused in range(40)]
     assert sum("bad" in found.values() for found in healthy) <= 1
-    degraded = [judge_simulated(rng, cells, 0.08) for _ in range(20)]
+    degraded = [judge_simulated(rng, cells, 0.08) for _unused in range(20)]
     assert sum(found["node1"] == "bad" for found in degraded) >= 19
     assert sum("bad" in list(found.values())[1:] for found in degraded) <= 1

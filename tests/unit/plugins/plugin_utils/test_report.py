@@ -87,7 +87,7 @@ def test_the_reports_tables_are_well_formed() -> None:
 @pytest.mark.parametrize("simulated", [True, False])
 def test_a_simulated_run_says_so_first(simulated: bool) -> None:
     text = report_markdown(judged(simulated=simulated))
-    assert ("**SIMULATED" in text.split("## ")[0]) is simulated
+    assert ("**SIMULATED" in text.partition("## ")[0]) is simulated
 
 
 def test_the_same_facts_give_the_same_report_also_after_a_trip_through_json() -> None:

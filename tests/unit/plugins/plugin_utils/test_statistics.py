@@ -60,7 +60,7 @@ def test_leave_one_out_medians(values: list[float]) -> None:
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 10, 31])
 def test_the_variance_of_a_median(n: int) -> None:
     rng = random.Random(n)
-    seen = statistics.pvariance([statistics.median(rng.gauss(0, 1) for _ in range(n)) for _ in range(4000)])
+    seen = statistics.pvariance([statistics.median(rng.gauss(0, 1) for _unused in range(n)) for _unused in range(4000)])
     assert _statistics.median_variance(n) == pytest.approx(seen, rel=0.08)
 
 

@@ -84,7 +84,7 @@ def test_a_rate_is_decided_by_the_id_alone() -> None:
 
 def test_the_first_fault_that_applies_wins() -> None:
     faults = RequestFaults([parse_fault({"kind": "status", "times": 1}), parse_fault({"kind": "empty"})], 0)
-    kinds = [fault.kind for _ in range(3) if (fault := faults.choose("a", "low"))]
+    kinds = [fault.kind for _unused in range(3) if (fault := faults.choose("a", "low"))]
     assert kinds == ["status", "empty", "empty"]
 
 
