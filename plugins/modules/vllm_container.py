@@ -184,8 +184,8 @@ EXAMPLES = r"""
     arguments: [openai/gpt-oss-20b, --host, 0.0.0.0, --port, "8000"]
     volumes: ["/var/lib/gpt_oss/huggingface:/root/.cache/huggingface"]
 
-- name: Start on all hosts at once
-  gpt_oss.fleet.vllm_container: &server
+- name: Start on all hosts at once, with an API key
+  gpt_oss.fleet.vllm_container:
     name: gpt-oss-20b
     image: vllm/vllm-openai:v0.33.0
     model: openai/gpt-oss-20b
@@ -193,10 +193,13 @@ EXAMPLES = r"""
     api_key_file: /etc/gpt_oss/api_key
     wait: false
 
-- name: Wait for each
+- name: Wait for each, with the same options
   gpt_oss.fleet.vllm_container:
-    <<: *server
-    wait: true
+    name: gpt-oss-20b
+    image: vllm/vllm-openai:v0.33.0
+    model: openai/gpt-oss-20b
+    arguments: [openai/gpt-oss-20b]
+    api_key_file: /etc/gpt_oss/api_key
 
 - name: Take the server away
   gpt_oss.fleet.vllm_container:
