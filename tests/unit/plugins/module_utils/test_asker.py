@@ -125,6 +125,12 @@ def test_a_sample_that_fails_for_ever_is_given_up_when_the_server_lives(last: An
     assert asked > 2
 
 
+def test_the_servers_wish_to_wait_is_cut_at_the_retry_timeout() -> None:
+    row, _mark, asked = ask([status(429, {"retry-after": "3600"})])
+    assert (row["outcome"], asked) == ("error", 2)
+    assert row["seconds"] < 5
+
+
 @pytest.mark.parametrize(
     ("health", "match"), [(ConnectError("refused"), "out of reach for 0.05 s"), (status(503), "unhealthy .*503")]
 )

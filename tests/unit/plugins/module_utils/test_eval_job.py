@@ -83,22 +83,30 @@ def test_a_job_asks_each_sample_once_and_writes_the_score(spec: EvalSpec, monkey
     assert asked == []
 
 
-def test_a_full_disk_ends_the_job_and_a_later_one_goes_on(spec: EvalSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_ends_the_job_at_once_and_a_later_one_goes_on(
+    spec: EvalSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = JournalWriter.write
+    asked: list[int] = []
 
     def full(self: JournalWriter) -> None:
-        if any(b'"question":5' in line for line in self._lines):
+        if any(b'"question":1' in line for line in self._lines):
             raise JournalError("cannot write the journal: No space left on device")
         write(self)
 
+    async def ask(one: Sample) -> Answer:
+        asked.append(one.question)
+        return await right(one)
+
     with monkeypatch.context() as patch:
         patch.setattr(JournalWriter, "write", full)
-        status, cell = run(spec, monkeypatch, right)
+        status, cell = run(spec, monkeypatch, ask)
     assert status["state"] == "failed"
     assert "No space left on device" in status["error"]
+    assert len(asked) < 10
     assert not cell.score_path.exists()
-    assert (5, 0) not in read_journal(cell.journal, "abc").marks
-    assert run(spec, monkeypatch, right)[0]["state"] == "finished"
+    assert (1, 0) not in read_journal(cell.journal, "abc").marks
+    assert run(spec, monkeypatch, ask)[0]["state"] == "finished"
     assert len(read_journal(cell.journal, "abc").marks) == 10
 
 
