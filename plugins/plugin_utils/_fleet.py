@@ -140,7 +140,7 @@ def _sentence(verdict: str, hosts: Sequence[Entry], entries: Sequence[Entry]) ->
         if others:
             parts.append(f"{listed(others)} {_are(others)} {each} too")
     good = sum(host["verdict"] == _verdicts.GOOD for host in hosts)
-    whole = f"all {len(entries)} scores of {len(hosts)} hosts are within noise"
+    whole = f"all {len(entries)} scores of {len(hosts)} host{'s' * (len(hosts) > 1)} are within noise"
     parts.append(f"{good} of {len(hosts)} hosts good" if good < len(hosts) else whole)
     return f"Fleet verdict: {verdict.upper()} - {'. '.join(parts)}."
 
