@@ -9,6 +9,7 @@ Dictionaries go in and out in the Engine API's own shape (https://docs.docker.co
 from __future__ import annotations
 
 import select
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,9 +44,17 @@ class Watch:
         self._stream = stream
 
     def ended(self, seconds: float) -> bool:
-        """Wait up to `seconds`; return True as soon as the stream has ended. Output is thrown away."""
-        readable, _writable, _failed = select.select([self._stream], [], [], seconds)
-        return bool(readable) and not self._read()
+        """Wait `seconds`, however much output there is; return True as soon as the stream has ended."""
+        deadline = time.monotonic() + seconds
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            readable, _writable, _failed = select.select([self._stream], [], [], left)
+            if not readable:
+                return False
+            if not self._read():
+                return True
+            if not left:
+                return False
 
     def close(self) -> None:
         """Let go of the stream; the container does not notice."""

@@ -13,7 +13,7 @@ from typing import Any, Optional
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _situation, _spec, _stages
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api, ApiError, read_api_key
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import diagnose_text
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError, image_digest
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError, Watch, image_digest
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._port import conflict
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._readiness import Readiness
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import is_secret
@@ -144,7 +144,7 @@ def _perform(engine: Engine, parameters: Mapping[str, Any], key: Optional[str], 
     situation, waits = outcome.situation, _situation.waits(parameters)
     container_id = _placed(engine, parameters, situation)
     # Before the start, so that no end can be missed.
-    watch = engine.watch(container_id) if waits else None
+    watch = _watch(engine, container_id) if waits else None
     process = Process(engine, container_id, watch)
     if situation.plan.start:
         _start(parameters["name"], process)
@@ -154,6 +154,14 @@ def _perform(engine: Engine, parameters: Mapping[str, Any], key: Optional[str], 
         outcome.ready = True
     if situation.plan.restart_policy:
         engine.set_restart_policy(container_id, situation.plan.restart_policy)
+
+
+def _watch(engine: Engine, container_id: str) -> Optional[Watch]:
+    try:
+        return engine.watch(container_id)
+    except EngineError:
+        # Some ways to an engine do not let streams through. Asking it now and then does as well, a little later.
+        return None
 
 
 def _placed(engine: Engine, parameters: Mapping[str, Any], situation: Situation) -> str:
