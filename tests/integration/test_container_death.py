@@ -40,7 +40,7 @@ def test_a_dying_start_is_told_within_a_second(
     environment = simulated(start_seconds=1.5, faults=[{"kind": "die", **fault}])
     result = vllm_container({**parameters, "environment": environment})
     late = seconds_since_end(engine, parameters["name"])
-    assert result["failed"] and late < 1.0
+    assert result["failed"] and result["changed"] and late < 1.0
     assert (result["stage"], result["exit_code"], result["diagnosis"]) == (stage, exit_code, diagnosis)
     assert f"exit code {exit_code}" in result["msg"] and result["cause"] in result["msg"]
     assert result["remedy"]
