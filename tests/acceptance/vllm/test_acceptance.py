@@ -34,7 +34,7 @@ OTHER = {
     "gpus": "none",
     "ipc_mode": "private",
     "shm_size": "1g",
-    "timeout": 300,
+    "timeout": 900,
 }
 
 
