@@ -47,6 +47,12 @@ def simulator_image(engine: docker.APIClient) -> str:
     return IMAGE
 
 
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The managed environment's place: the first deployment makes it, later ones find it."""
+    return tmp_path_factory.mktemp("shared") / "venv"
+
+
 @pytest.fixture
 def prefix(engine: docker.APIClient) -> Iterator[str]:
     """A prefix for container names. Whatever bears it is gone after the test."""

@@ -3,61 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
-from conftest import DOCKER_HOST, MODEL, ROOT, simulated
-
-PLAYBOOK = [str(Path(sys.executable).parent / "ansible-playbook")]
-
-
-@dataclass
-class Host:
-    """One inventory of one host, whose root is a folder of the test."""
-
-    root: Path
-    inventory: Path
-    server: dict[str, Any]
-    variables: dict[str, Any] = field(default_factory=dict)
-
-    def play(self, playbook: str, *options: str, **variables: Any) -> subprocess.CompletedProcess[str]:
-        extra = ["-e", json.dumps({**self.variables, **variables})]
-        return subprocess.run(
-            [*PLAYBOOK, f"gpt_oss.fleet.{playbook}", "-i", str(self.inventory), *extra, *options],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            timeout=300,
-            check=False,
-        )
-
-    def container(self, engine: docker.APIClient) -> dict[str, Any]:
-        return dict(engine.inspect_container(self.server["name"]))
-
-
-def counts(run: subprocess.CompletedProcess[str], host: str = "one") -> dict[str, int]:
-    """Return the host's line of the recap."""
-    line = re.search(rf"^{host}\s*: (.*)$", run.stdout, re.MULTILINE)
-    assert line, run.stdout + run.stderr
-    return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line.group(1))}
-
-
-def said(run: subprocess.CompletedProcess[str]) -> str:
-    """Return all output, its lines joined, as callbacks wrap them."""
-    return " ".join((run.stdout + run.stderr).split())
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The managed environment's place: the first deployment makes it, later ones find it."""
-    return tmp_path_factory.mktemp("shared") / "venv"
+from conftest import DOCKER_HOST, MODEL, simulated
+from playbook_host import Host, counts, said
 
 
 @pytest.fixture
