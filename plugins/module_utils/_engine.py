@@ -27,6 +27,7 @@ else:
     DOCKER_IMPORT_ERROR = None
 
 _READ_SIZE = 65536
+REVISION_LABEL = "gpt_oss.fleet.revision"
 
 
 class EngineError(Exception):
@@ -179,7 +180,8 @@ def connect(docker_host: str) -> Engine:
 def describe(engine: Engine, container_name: str) -> dict[str, Any] | None:
     """Return what identifies a server's container, None when there is none. Secrets are left out.
 
-    `environment` holds what was added to the image's own; `arguments` is the command after the entrypoint.
+    `environment` holds what was added to the image's own; `arguments` is the command after the entrypoint; `revision`
+    is the commit of the model's weights that the container was labelled with, if it was.
     """
     container = engine.inspect(container_name)
     if container is None:
@@ -196,6 +198,7 @@ def describe(engine: Engine, container_name: str) -> dict[str, Any] | None:
         "environment": without_secrets(added),
         "started_at": container["State"]["StartedAt"],
         "running": bool(container["State"]["Running"]),
+        "revision": (config.get("Labels") or {}).get(REVISION_LABEL),
     }
 
 

@@ -147,7 +147,7 @@ def score_row(cell: Cell, spec: EvalSpec, facts: ServerFacts, contents: Contents
         "simulated": facts.simulated,
         "vllm_version": facts.vllm_version,
         "image_digest": (facts.container or {}).get("image_digest"),
-        "revision": spec.revision,
+        "revision": facts.revision(spec),
         "started": contents.created,
         "finished": None if last is None else iso(last),
         "registered": None,

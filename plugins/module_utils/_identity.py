@@ -34,7 +34,12 @@ class ServerFacts(NamedTuple):
             "image": image,
             "arguments": list(self.container.get("arguments") or []),
             "environment": dict(self.container.get("environment") or {}),
+            "revision": self.container.get("revision"),
         }
+
+    def revision(self, spec: EvalSpec) -> Optional[str]:
+        """Return the revision of the weights: what was told, else what the container is labelled with."""
+        return spec.revision or (self.container or {}).get("revision")
 
 
 def build_identity(
@@ -44,7 +49,7 @@ def build_identity(
     return {
         "client": CLIENT,
         "model": spec.model,
-        "revision": spec.revision,
+        "revision": facts.revision(spec),
         "server": facts.identity(spec),
         "task": task,
         "data_sha256": list(data_sha256),

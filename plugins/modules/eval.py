@@ -119,7 +119,9 @@ options:
     type: str
     default: unix:///var/run/docker.sock
   revision:
-    description: Revision of the model's weights, for the identity.
+    description:
+      - Revision of the model's weights, for the identity.
+      - By default the one that O(container) is labelled with as C(gpt_oss.fleet.revision), which the role vllm does.
     type: str
   timeout:
     description: Seconds to wait with O(state=finished). The job runs on afterwards. Without it there is no limit.

@@ -66,6 +66,8 @@ def test_deployed_unchanged_mended_and_removed(host: Host, tmp_path: Path, engin
     state = host.container(engine)
     assert state["State"]["Running"]
     assert state["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    (commit,) = (p.name for p in (tmp_path / "state/huggingface/hub").glob("models--*/snapshots/*"))
+    assert state["Config"]["Labels"]["gpt_oss.fleet.revision"] == commit
     assert state["Config"]["Cmd"] == [MODEL, "--host", "0.0.0.0", "--port", "8000"]
 
     second = host.play("deploy")

@@ -23,6 +23,7 @@ CONTAINER: dict[str, Any] = {
     "Config": {
         "Image": "vllm/vllm-openai:gptoss",
         "Cmd": ["--model", "m", "--api-key", "k-1"],
+        "Labels": {"gpt_oss.fleet.revision": "6cee5e81"},
         "Env": ["PATH=/usr/bin", "HF_TOKEN=hf_1", "VLLM_USE_TRTLLM_ATTENTION=1"],
     },
     "State": {"StartedAt": "2026-11-22T15:24:43Z", "Running": True},
@@ -65,6 +66,7 @@ def test_describe_leaves_secrets_and_the_images_own_out() -> None:
         "environment": {"VLLM_USE_TRTLLM_ATTENTION": "1"},
         "started_at": "2026-11-22T15:24:43Z",
         "running": True,
+        "revision": "6cee5e81",
     }
 
 

@@ -136,6 +136,7 @@ def test_identity_of_parameters(folder: Path, name: str, value: Any) -> None:
         ({"container": {**CONTAINER, "image_digest": "sha256:b"}}, False),
         ({"container": {**CONTAINER, "arguments": ["m"]}}, False),
         ({"container": {**CONTAINER, "environment": {"A": "2"}}}, False),
+        ({"container": {**CONTAINER, "revision": "b5c939d"}}, False),
         ({"vllm_version": "0.2"}, False),
         ({"max_model_len": 8192}, False),
     ],
