@@ -25,6 +25,21 @@ up() {
     tools/engine.sh
     playbook playbooks/deploy.yml
     playbook playbooks/evaluate.yml
+    summary
+}
+
+# Once more at the very end, where it is looked for: the table, the verdict, the report's place.
+summary() {
+    .venv/bin/python - .demo/report/report.json <<'PY'
+import json
+import pathlib
+import sys
+
+report = pathlib.Path(sys.argv[1])
+judged = json.loads(report.read_text())
+print(*judged["table"], judged["sentence"], sep="\n")
+print(f"\nReport: {report.resolve().with_suffix('.md')}\nRun `make demo` again: nothing changes, the evals are found done.")
+PY
 }
 
 down() {

@@ -12,7 +12,7 @@ print("\n".join(groups["reference"] + ["pytest", "hypothesis", "httptools"]))')
 stamp="$("$python" --version) $list"
 if [ "$(cat .venv-reference/.stamp 2>/dev/null)" != "$stamp" ]; then
     "$python" -m venv --clear .venv-reference
-    .venv-reference/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin <<<"$list" >&2
+    .venv-reference/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r /dev/stdin <<<"$list" >&2
     echo "$stamp" > .venv-reference/.stamp
 fi
 echo "$PWD/.venv-reference/bin/python"

@@ -50,6 +50,6 @@ echo "Setting up .venv with $("$python" --version) for: $want"
 if ! [ -x .venv/bin/python ] || [ "$(.venv/bin/python --version)" != "$("$python" --version)" ]; then
     "$python" -m venv --clear .venv
 fi
-packages "$want" | .venv/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+packages "$want" | .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r /dev/stdin
 stamp "$want" > ".venv/.$want"
 stamp demo > .venv/.demo
