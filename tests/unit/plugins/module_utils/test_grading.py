@@ -193,8 +193,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_replies_take_no_longer(text: str) -> None:
-    """About 5 ms each; the reference needs a minute for several of them."""
+    """No pattern backtracks for ever: the reference needs a minute for several of these, we some milliseconds."""
     start = time.process_time()
     _grading.grade_letter("A", text)
     _grading.grade_integer("1", text)
-    assert time.process_time() - start < 0.2
+    assert time.process_time() - start < 5

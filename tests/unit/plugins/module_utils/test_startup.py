@@ -69,7 +69,7 @@ def test_the_end_of_the_output_is_followed_by_the_engines_word() -> None:
     begin = time.monotonic()
     with pytest.raises(StartupError) as caught:
         wait_until_ready(process, Readiness(FakeApi(health=REFUSED), None), 60, ["k-1"])
-    assert time.monotonic() - begin < 1.0
+    assert time.monotonic() - begin < 30, "the wait must end by itself, not by its timeout"
     details = caught.value.details
     assert (details["stage"], details["exit_code"]) == ("weights", 1)
     assert details["cause"] == "ValueError: key ******** is bad"
@@ -82,7 +82,7 @@ def test_death_is_seen_without_a_watch() -> None:
     begin = time.monotonic()
     with pytest.raises(StartupError, match="ended in stage weights"):
         wait_until_ready(process, Readiness(FakeApi(health=REFUSED), None), 60, [])
-    assert time.monotonic() - begin < 1.0
+    assert time.monotonic() - begin < 30, "the wait must end by itself, not by its timeout"
 
 
 ENDS: list[tuple[str, dict[str, Any], int | None]] = [
@@ -119,4 +119,4 @@ def test_a_refusal_ends_the_wait() -> None:
     begin = time.monotonic()
     with pytest.raises(StartupError, match="found one of other"):
         wait_until_ready(process, Readiness(FakeApi(models=[{"id": "other"}]), "m"), 60, [])
-    assert time.monotonic() - begin < 1.0
+    assert time.monotonic() - begin < 30, "the wait must end by itself, not by its timeout"
