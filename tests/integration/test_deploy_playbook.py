@@ -74,6 +74,11 @@ def test_deployed_unchanged_mended_and_removed(host: Host, tmp_path: Path, engin
     assert (second.returncode, counts(second)["changed"]) == (0, 0), second.stdout
     assert host.container(engine)["Id"] == state["Id"]
 
+    pinned = [{"repo_id": MODEL, "source": str(tmp_path / "model"), "revision": "v1"}]
+    moved = host.play("deploy", hf_cache_models=pinned)
+    assert moved.returncode == 0, moved.stdout
+    assert host.container(engine)["Config"]["Cmd"][-2:] == ["--revision", commit]
+
     host.server["max_model_len"] = 4096
     drifted = host.play("deploy", "--diff", vllm_servers=[host.server])
     assert drifted.returncode == 0, drifted.stdout
