@@ -47,7 +47,7 @@ differential: setup  ## Our grading, prompts and order against the installed ref
 	  *) exit 1 ;; esac
 
 integration: setup engine  ## Modules and playbooks against a real Docker Engine
-	pytest tests/integration
+	pytest -n 2 --dist loadfile tests/integration
 
 molecule: setup engine  ## Roles on real systemd hosts in containers
 	@tests/tools/host_image.sh
