@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from conftest import ROOT
+from conftest import DOCKER_HOST, ROOT
 
 PLAYBOOK = [str(Path(sys.executable).parent / "ansible-playbook")]
 
@@ -38,6 +38,19 @@ class Host:
 
     def container(self, engine: docker.APIClient) -> dict[str, Any]:
         return dict(engine.inspect_container(self.server["name"]))
+
+
+def this_machine(state: Path, environment: Path) -> dict[str, Any]:
+    """Return the variables of a host that is this machine, its state in a folder of the test."""
+    return {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "gpt_oss_state_path": str(state),
+        "gpt_oss_environment_path": str(environment),
+        "gpt_oss_docker_host": DOCKER_HOST,
+        "preflight_hf_free": "1M",
+        "preflight_docker_free": "1M",
+    }
 
 
 def counts(run: subprocess.CompletedProcess[str], host: str = "one") -> dict[str, int]:

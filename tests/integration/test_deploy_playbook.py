@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
 import pytest
-from conftest import DOCKER_HOST, MODEL, simulated
-from playbook_host import Host, counts, said
+from conftest import MODEL, simulated
+from playbook_host import Host, counts, said, this_machine
 
 
 @pytest.fixture
@@ -33,13 +32,7 @@ def host(
         "environment": simulated(),
     }
     variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-        "gpt_oss_state_path": str(tmp_path / "state"),
-        "gpt_oss_environment_path": str(environment),
-        "gpt_oss_docker_host": DOCKER_HOST,
-        "preflight_hf_free": "1M",
-        "preflight_docker_free": "1M",
+        **this_machine(tmp_path / "state", environment),
         "hf_cache_models": [{"repo_id": MODEL, "source": str(model)}],
         "vllm_servers": [server],
     }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DOCKER_HOST, ROOT, simulated
-from playbook_host import Host, counts
+from conftest import ROOT, simulated
+from playbook_host import Host, counts, this_machine
 
 FILES = ROOT / "inventories" / "demo" / "files"
 EFFORTS = ("low", "medium", "high")
@@ -31,13 +30,7 @@ ORIGINAL = {
 def host(tmp_path: Path, prefix: str, free_port: Callable[[], int], simulator_image: str, environment: Path) -> Host:
     servers = [server(prefix, model, free_port(), simulator_image) for model in ORIGINAL]
     variables = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-        "gpt_oss_state_path": str(tmp_path / "state"),
-        "gpt_oss_environment_path": str(environment),
-        "gpt_oss_docker_host": DOCKER_HOST,
-        "preflight_hf_free": "1M",
-        "preflight_docker_free": "1M",
+        **this_machine(tmp_path / "state", environment),
         "hf_cache_models": [],
         "vllm_servers": servers,
         "evaluate_data": {
