@@ -39,6 +39,14 @@ if ! python=$(tools/python.sh 2>/dev/null); then
     }
 fi
 
+# Molecule and some tests reach hosts by ssh; ansible-test wants git.
+if [ "$want" = test ]; then
+    missing=()
+    command -v ssh >/dev/null || missing+=(openssh-client)
+    command -v git >/dev/null || missing+=(git)
+    [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
+fi
+
 stamp() { # stamp demo|test: changes with the interpreter and with what is asked of it
     echo "$("$python" --version) $(packages "$1" | tr '\n' ' ')"
 }
