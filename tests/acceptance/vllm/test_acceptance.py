@@ -100,7 +100,9 @@ def test_evaluate_scores_each_cell() -> None:
     assert sorted(cells) == sorted((task, effort) for task in N_SAMPLES for effort in EFFORTS)
     for (task, _unused), row in cells.items():
         assert row["n_measured"] == N_SAMPLES[task], row
-        assert (row["n_unparsed"], row["n_truncated"], row["n_errors"]) == (0, 0, 0), row
+        assert (row["n_truncated"], row["n_errors"], row["n_refused"], row["n_timeouts"]) == (0, 0, 0, 0), row
+        # At temperature 1 so small a model may leave its script now and then; it must stay the exception.
+        assert row["n_unparsed"] <= 1, row
         assert row["score"] == row["n_correct"] / row["n_measured"]
         assert not row["simulated"]
     # A model that guesses among four letters is right at times; if never, or always, something else is being graded.
