@@ -3,17 +3,11 @@
 # An existing /etc/docker/daemon.json is left as it is.
 set -euo pipefail
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif sudo -n true 2>/dev/null; then
-        sudo -n "$@"
-    else
-        echo "A Docker Engine is needed, and this user may neither use one nor install one." >&2
-        echo "Ask an administrator to install docker.io and to add $(id -un) to the group docker." >&2
-        exit 1
-    fi
+without_root() {
+    echo "A Docker Engine is needed, and this user may neither use one nor install one."
+    echo "Ask an administrator to install docker.io and to add $(id -un) to the group docker."
 }
+source "$(dirname "$0")/as_root.sh"
 
 engine_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 

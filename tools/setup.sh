@@ -3,6 +3,7 @@
 # "demo" brings the controller alone, "test" all that `make test` uses. Does nothing when it is up to date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tools/as_root.sh
 want=${1:?usage: tools/setup.sh demo|test}
 
 packages() { # packages demo|test
@@ -17,18 +18,15 @@ PY
 }
 
 apt_install() {
-    local run=()
+    local packages=("$@")
+    without_root() { echo "These system packages are missing, and this user cannot install them: ${packages[*]}"; }
     if ! command -v apt-get >/dev/null; then
         echo "Please install: $*" >&2
         exit 1
     fi
-    if [ "$(id -u)" != 0 ]; then
-        sudo -n true 2>/dev/null || { echo "These system packages are missing, and this user cannot install them: $*" >&2; exit 1; }
-        run=(sudo -n)
-    fi
     echo "Installing system packages: $*"
-    "${run[@]}" apt-get update -qq
-    "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 if ! python=$(tools/python.sh 2>/dev/null); then

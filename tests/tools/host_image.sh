@@ -20,17 +20,11 @@ packages=(
     openssh-server openssh-sftp-server
 )
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif sudo -n true 2>/dev/null; then
-        sudo -n "$@"
-    else
-        echo "Wanted: root, to make the root of the test hosts. Found: user $(id -un), who may not use sudo." >&2
-        echo "Run it as root, or put a tarball made elsewhere into $cache." >&2
-        exit 1
-    fi
+without_root() {
+    echo "Wanted: root, to make the root of the test hosts. Found: user $(id -un), who may not use sudo."
+    echo "Run it as root, or put a tarball made elsewhere into $cache."
 }
+source "$(dirname "$0")/../../tools/as_root.sh"
 
 # The mirror from which this machine takes Debian; nothing where it takes another distribution: debootstrap knows one.
 mirror() {
