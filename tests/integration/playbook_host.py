@@ -48,6 +48,8 @@ def this_machine(state: Path, environment: Path) -> dict[str, Any]:
         "gpt_oss_state_path": str(state),
         "gpt_oss_environment_path": str(environment),
         "gpt_oss_docker_host": DOCKER_HOST,
+        "prepare_wanted": False,
+        "gpt_oss_gpus": 0,
         "preflight_hf_free": "1M",
         "preflight_docker_free": "1M",
     }
