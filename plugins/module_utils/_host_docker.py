@@ -63,6 +63,8 @@ def describe(info: Mapping[str, Any]) -> dict[str, Any]:
         "cgroup_driver": info.get("CgroupDriver"),
         "cgroup_version": info.get("CgroupVersion"),
         "live_restore": bool(info.get("LiveRestoreEnabled")),
+        "log_driver": info.get("LoggingDriver"),
+        "swarm": (info.get("Swarm") or {}).get("LocalNodeState") not in (None, "", "inactive"),
         "cdi_spec_dirs": list(info.get("CDISpecDirs") or []),
         "running_containers": info.get("ContainersRunning"),
         "experimental": bool(info.get("ExperimentalBuild")),
