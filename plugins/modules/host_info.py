@@ -185,8 +185,8 @@ host:
         - What the Docker Engine says of itself; null when it cannot be used.
         - Beside C(version), C(api_version), C(root), C(storage_driver), C(runtimes), C(default_runtime),
           C(cgroup_driver), C(cgroup_version), C(live_restore), C(log_driver), C(swarm), C(cdi_spec_dirs),
-          C(running_containers) and C(experimental) there are C(image_store), V(containerd) or V(graphdriver), and C(containers), the running
-          ones.
+          C(running_containers) and C(experimental) there are C(image_store), V(containerd) or V(graphdriver), and
+          C(containers), the running ones.
         - Each of these has C(id), C(name), C(ports) that it publishes, and whether it is this collection's C(own).
       type: dict
       returned: success
