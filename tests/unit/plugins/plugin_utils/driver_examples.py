@@ -24,8 +24,10 @@ RELEASES = ("570.124.06", "570.133.20", "575.57.08", "580.82.07", "580.95.05", "
 
 def host(system: str = "debian12", **changes: Any) -> dict[str, Any]:
     name, version, family, kernel = SYSTEMS[system]
-    facts = {
-        "distribution": {"id": name, "version": version, "major": int(version.split(".")[0]), "family": family},
+    major = int(version.split(".")[0])
+    system_facts = {"id": name, "version": version, "major": major, "family": family, "name": f"{name} {version}"}
+    facts: dict[str, Any] = {
+        "distribution": system_facts,
         "kernel": {"release": kernel, "headers": False, "secure_boot": False},
         "services": {},
         "packages": {},
@@ -33,7 +35,6 @@ def host(system: str = "debian12", **changes: Any) -> dict[str, Any]:
         "files": {},
         "docker": None,
     }
-    facts["distribution"]["name"] = f"{name} {version}"  # type: ignore[index]
     return {**facts, **changes}
 
 
@@ -48,7 +49,7 @@ def gpu(
 ) -> dict[str, Any]:
     generation = {"B200": "blackwell", "B300": "blackwell", "H100": "hopper", "L40S": "ada", "P100": "pascal"}[model]
     on_disk = on_disk or loaded
-    facts = {
+    facts: dict[str, Any] = {
         "present": 8,
         "pci": [{"address": f"0000:{n:02x}:00.0", "name": model, "kernel_driver": None} for n in range(8)],
         "nvswitches": 4 if model == "H100" else 0,
