@@ -24,6 +24,7 @@ NOTABLE = (
     "Detected Pre-NVL5 system",
     'Kernel module "ib_umad"',
     "nvlsm does not exist",
+    'nvlsm" does not exist',
     "NV_WARN_NOTHING_TO_DO",
     "match with driver version",
     "incompatible with",

@@ -164,6 +164,8 @@ def _services(host: Facts, state: State) -> Iterator[dict[str, Any]]:
     units = [PERSISTENCED, *([obstacles.FABRIC_MANAGER] if state.fabric != "none" else [])]
     for unit in units:
         row = host["services"].get(unit) or {}
+        if row.get("active") == "unknown":  # PID 1 is not systemd.
+            continue
         enable, start = row.get("enabled") not in ("enabled", "static", "masked"), row.get("active") != "active"
         if row.get("exists") and (enable or start):
             yield {"name": unit, "enable": enable, "start": start}
