@@ -150,7 +150,7 @@ make_host() {
     digest=$({ echo "$bare_digest"; install_engine; } | digest_of)
     up_to_date "$image" "$digest" && return
     make_bare
-    tests/tools/repositories/build.py distribution "$system"
+    "$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)" tests/tools/repositories/build.py distribution "$system"
     container=$(docker create --interactive --network none --volume "$PWD/.cache/repositories:/srv/repositories:ro" \
         --entrypoint sh "gpt-oss-fleet/bare:$system")
     # shellcheck disable=SC2064
