@@ -50,7 +50,9 @@ def command_line(run: Run, root: str = "/") -> Tuple[str, str]:
         return command, "the unit docker.service"
     if (base / "etc/init.d/docker").exists():
         variables = variables_of(_read(base / OPTIONS_FILE.lstrip("/")))
-        return f"dockerd {variables.get('DOCKER_OPTS', '')}".strip(), OPTIONS_FILE
+        # The script itself sets the PID file (moby, contrib/init/sysvinit-debian/docker).
+        command = f"dockerd --pidfile {PID_FILE} {variables.get('DOCKER_OPTS', '')}"
+        return command.strip(), f"/etc/init.d/docker and {OPTIONS_FILE}"
     return "", ""
 
 

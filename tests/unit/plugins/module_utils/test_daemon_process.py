@@ -62,7 +62,9 @@ def test_the_init_scripts_command_line(tmp_path: Path) -> None:
     assert _daemon_process.command_line(run, str(tmp_path)) == ("", "")
     put(tmp_path, "etc/init.d/docker", "")
     put(tmp_path, "etc/default/docker", "#DOCKER_OPTS=--debug\nexport DOCKER_OPTS='--mtu 9000'\n")
-    assert _daemon_process.command_line(run, str(tmp_path)) == ("dockerd --mtu 9000", "/etc/default/docker")
+    command, origin = _daemon_process.command_line(run, str(tmp_path))
+    assert command == "dockerd --pidfile /var/run/docker.pid --mtu 9000"
+    assert origin == "/etc/init.d/docker and /etc/default/docker"
 
 
 def test_variables_of_the_unit_itself() -> None:
