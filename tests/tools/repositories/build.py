@@ -107,6 +107,7 @@ def unpacked(path: Path) -> dict[str, deb.Entry]:
     return {entry.path: entry for entry in deb.entries(path)}
 
 
+@cache
 def compiled(source: Path) -> bytes:
     """Return the shared library made of one file of C."""
     compiler = next((name for name in ("cc", "gcc", "tcc") if shutil.which(name)), None)
