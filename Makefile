@@ -6,7 +6,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
 export MOLECULE_GLOB := molecule/*/molecule.yml
 export DOCKER_BUILDKIT := 0
-SCENARIOS := vllm fleet
+SCENARIOS := prepare nvidia_driver docker nvidia_container_toolkit preflight vllm fleet
+SCENARIOS_DEBIAN13 := prepare nvidia_driver docker nvidia_container_toolkit preflight
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -25,6 +26,9 @@ engine:
 
 test: lint sanity unit differential integration molecule  ## All tests that CI runs, but for real vLLM
 	@echo "make test: everything passed"
+
+test-all: test molecule-all acceptance-vllm  ## Beyond that: other releases, and real vLLM
+	@echo "make test-all: everything passed"
 
 lint: setup  ## ruff, mypy, ansible-lint (production profile)
 	ruff check .
@@ -49,9 +53,13 @@ differential: setup  ## Our grading, prompts and order against the installed ref
 integration: setup engine  ## Modules and playbooks against a real Docker Engine
 	pytest -n 2 --dist loadfile tests/integration
 
-molecule: setup engine  ## Roles on real systemd hosts in containers
-	@tests/tools/host_image.sh
-	@for scenario in $(SCENARIOS); do molecule test -s $$scenario || exit 1; done
+molecule: setup engine  ## Roles and playbooks on real systemd hosts in containers: Debian 12
+	@tests/tools/molecule.sh $(SCENARIOS)
+
+molecule-more: setup engine  ## Those that depend on it: Debian 13
+	@tests/tools/molecule.sh $(SCENARIOS_DEBIAN13:=@debian13)
+
+molecule-all: molecule molecule-more  ## Both
 
 acceptance-vllm: setup engine  ## Deploy, smoke and eval against real vLLM on CPU, with a tiny trained model
 	@tests/acceptance/vllm/run.sh
@@ -63,4 +71,5 @@ bench: setup engine  ## Speed and memory as ratios within one run
 build:  ## Build the collection's tarball
 	ansible-galaxy collection build --force
 
-.PHONY: help demo clean-demo setup engine test lint sanity unit differential integration molecule acceptance-vllm bench build
+.PHONY: help demo clean-demo setup engine test test-all lint sanity unit differential integration molecule molecule-more molecule-all \
+  acceptance-vllm bench build

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Run Molecule scenarios, two at a time. usage: tests/tools/molecule.sh SCENARIO[@RELEASE] ...
+#   SCENARIO@debian13   the scenario on another release than Debian 12
+#
+# Each says in one line how it ended and how long it took; its log is .cache/molecule/SCENARIO[@RELEASE].log, whose end
+# is shown when it failed. MOLECULE_JOBS runs more or fewer at a time.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+logs=.cache/molecule
+mkdir -p "$logs"
+
+run() { # run SCENARIO[@RELEASE]
+    local name=${1%@*} release=debian12 log=$logs/$1.log started=$SECONDS
+    [ "$name" = "$1" ] || release=${1#*@}
+    if [ ! -e "molecule/$name/molecule.yml" ]; then
+        echo "molecule: $1 FAILED: there is no molecule/$name/molecule.yml"
+        return 1
+    fi
+    if MOLECULE_SUITE=$release molecule test -s "$name" >"$log" 2>&1; then
+        echo "molecule: $1 passed in $((SECONDS - started)) s"
+        return
+    fi
+    echo "molecule: $1 FAILED after $((SECONDS - started)) s; the end of $log:"
+    grep -v 'SCENARIO RECAP\|^$' "$log" | tail -n 60 | sed "s/^/    /"
+    return 1
+}
+
+if [ "${1:-}" = --one ]; then
+    run "$2"
+    exit
+fi
+# Both scenarios of a pair would wait for the same image: make it first.
+for each in "$@"; do
+    case $each in
+        *@*) echo "${each#*@}" ;;
+        *) echo debian12 ;;
+    esac
+done | sort -u | xargs -n 1 tests/tools/host_image.sh host || exit 1
+printf '%s\n' "$@" | xargs -n 1 -P "${MOLECULE_JOBS:-2}" tests/tools/molecule.sh --one || {
+    echo "molecule: not all scenarios passed"
+    exit 1
+}
