@@ -71,8 +71,7 @@ def make_plan(
         "stream": stream,
         **_files(host, gpu, state, options, choice, changes_driver),
         "reload": reload,
-        "load": not state.loaded,
-        "ib_umad": state.fabric == "nvlink5" and not gpu["ib_umad"],
+        "modules": list(_modules(gpu, state, reload)),
         "stop": _units_to_stop(host, reload, restart),
         "services": list(_services(host, state)),
         "containers": [container["name"] for container in containers] if reload or restart else [],
@@ -154,6 +153,16 @@ def _restarts_fabric_manager(host: Facts, gpu: Facts, state: State, decision: De
     return decision.action == "mend_fabric" or lacking
 
 
+def _modules(gpu: Facts, state: State, reload: bool) -> Iterator[str]:
+    """Yield the modules to load. As long as nouveau has the GPUs, NVIDIA's cannot have them."""
+    if state.fabric == "nvlink5" and gpu["nvlink5"] is None:
+        yield "mlx5_ib"  # Shows the board's NVLink5 to the fabric manager.
+    if state.fabric == "nvlink5" and not gpu["ib_umad"]:
+        yield "ib_umad"
+    if (reload or not state.loaded) and not gpu["driver"]["nouveau_loaded"]:
+        yield from ("nvidia", "nvidia_uvm")
+
+
 def _units_to_stop(host: Facts, reload: bool, restart: bool) -> list[str]:
     units = _HOLDERS if reload else (obstacles.FABRIC_MANAGER,) if restart else ()
     return [unit for unit in units if (host["services"].get(unit) or {}).get("active") == "active"]
@@ -194,5 +203,5 @@ def _drained(host: Facts, options: Options) -> list[str]:
 def _changes(plan: Facts) -> bool:
     chosen = plan["packages"]
     listed = [chosen[key] for key in ("pin", "remove", "install", "unlock", "lock")]
-    other = ("stream", "files", "automatic", "reload", "load", "ib_umad", "stop", "services", "drained")
+    other = ("stream", "files", "automatic", "reload", "modules", "stop", "services", "drained")
     return plan["action"] != "none" or any(listed) or any(plan[key] for key in other)
