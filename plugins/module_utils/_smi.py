@@ -10,10 +10,10 @@ is `N/A` and what may not be read (`[Insufficient Permissions]`) is None.
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Optional
+from xml.etree import ElementTree
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._kernel_log import normal_address
 

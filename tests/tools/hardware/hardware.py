@@ -1,13 +1,6 @@
-#!/usr/bin/python3
-"""Give a test instance GPUs: lays fakes over parts of /sys and /proc, as /srv/hardware.json asks. See README.md.
-
-usage: hardware.py apply           lay the fakes, and load the driver that is on disk, as at a boot
-       hardware.py set JSON        change the hardware until the next boot, such as '{"missing_gpus": 1}'
-       hardware.py install         apply, and apply again at each boot of the instance
-       hardware.py reset           take all fakes away
-"""
-
-from __future__ import annotations
+#!/bin/sh
+# Give a test instance GPUs: lays fakes over parts of /sys and /proc, as /srv/hardware.json asks. See README.md.
+"exec" "/usr/bin/python3" "$0" "$@"  # fmt: skip
 
 import contextlib
 import json
@@ -21,6 +14,12 @@ import kernel
 from kernel import BUS, MODULES, PROC, Refusal, bind, is_loaded, load
 from machine import STATE, change, configuration, gpus, has_nvlink5
 
+USAGE = """\
+usage: hardware.py apply           lay the fakes, and load the driver that is on disk, as at a boot
+       hardware.py set JSON        change the hardware until the next boot, such as '{"missing_gpus": 1}'
+       hardware.py install         apply, and apply again at each boot of the instance
+       hardware.py reset           take all fakes away
+"""
 HERE = Path("/srv/hardware")
 SYS = STATE / "sys"  # The real /sys: links in the fakes lead there.
 CLASSES = STATE / "fake" / "class"
@@ -196,7 +195,7 @@ def main() -> None:
         change(json.loads(sys.argv[2]))
     commands = {"apply": apply, "set": apply, "install": install, "reset": reset}
     if command not in commands:
-        sys.exit(__doc__)
+        sys.exit(USAGE)
     commands[command]()
 
 

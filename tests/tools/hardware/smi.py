@@ -26,6 +26,7 @@ from machine import (
 )
 
 TEMPLATE = Path(__file__).with_name("gpu.xml")
+PROCESS = Path(__file__).with_name("process.xml")
 REASONS = ["gpu_idle", "applications_clocks_setting", "sw_power_cap", "hw_slowdown", "hw_thermal_slowdown"]
 REASONS += ["hw_power_brake_slowdown", "sync_boost", "sw_thermal_slowdown", "display_clocks_setting"]
 CUDA = {570: "12.8", 575: "12.9", 580: "13.0", 590: "13.1", 595: "13.2"}
@@ -34,15 +35,6 @@ NOT_LOADED = (
     "driver is installed and running.\n"
 )
 NO_DEVICES = "No devices were found"
-PROCESS = """			<process_info>
-				<gpu_instance_id>N/A</gpu_instance_id>
-				<compute_instance_id>N/A</compute_instance_id>
-				<pid>{pid}</pid>
-				<type>{type}</type>
-				<process_name>{name}</process_name>
-				<used_memory>{memory_mib} MiB</used_memory>
-			</process_info>
-"""
 
 
 def answer(arguments: list[str]) -> int:
@@ -155,7 +147,7 @@ def values(gpu: Gpu, version: str, wanted: dict[str, Any]) -> dict[str, Any]:
         "fabric_cluster": "00000000-0000-0000-0000-000000000000" if joined else "N/A",
         "fabric_summary": "Healthy" if status == "Success" else "N/A",
         "fabric_timeout": "False" if status == "Success" else "N/A",
-        "processes": "".join(PROCESS.format(**one) for one in processes(gpu, wanted)),
+        "processes": "".join(Template(PROCESS.read_text()).substitute(one) for one in processes(gpu, wanted)),
     }
 
 
