@@ -22,7 +22,7 @@ PERSISTENCED = "nvidia-persistenced"[:15]
 NOTABLE = (
     "Detected NVL5+ system",
     "Detected Pre-NVL5 system",
-    'Kernel module "ib_umad"',
+    "fabric manager cannot start",
     "nvlsm does not exist",
     'nvlsm" does not exist',
     "NV_WARN_NOTHING_TO_DO",

@@ -79,6 +79,7 @@ def test_no_fabric_manager(tmp_path: Path) -> None:
     [
         "Detected Pre-NVL5 system",
         'Kernel module "ib_umad" has not been loaded, fabric manager cannot start',
+        "ibstat is not in PATH, fabric manager cannot start",
         "/opt/nvidia/nvlsm/sbin/nvlsm does not exist.",
         "fabric manager NVIDIA GPU driver interface version 580.82.07 don't match with driver version 580.95.05. "
         "Please update with matching NVIDIA driver package.",
