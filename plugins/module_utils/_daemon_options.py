@@ -151,6 +151,6 @@ def _ulimit_problems(ulimits: Dict[str, Any]) -> List[str]:
         f'default-ulimits.{name} must be like {{"Name": "{name}", "Soft": 1024, "Hard": 4096}}, found {limit!r}'
         for name, limit in ulimits.items()
         if not isinstance(limit, dict)
-        or not all(type(limit.get(edge)) is int for edge in ("Soft", "Hard"))
+        or not all(_is_a(limit.get(edge), "a number") for edge in ("Soft", "Hard"))
         or not isinstance(limit.get("Name", ""), str)
     ]
