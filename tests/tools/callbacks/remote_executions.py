@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = """
@@ -19,12 +20,12 @@ description:
   - Counts each task, and each item of a loop, that was executed on a host. What was skipped is left out, and so are
     actions that run on the controller alone and tasks that were delegated to it. A retry counts as an execution.
   - The wall time of a task goes to the role that holds it.
-  - Writes both as JSON.
+  - Adds both, as one line of JSON, to a file.
 requirements:
   - enabled by ANSIBLE_CALLBACKS_ENABLED, found by ANSIBLE_CALLBACK_PLUGINS
 options:
   path:
-    description: The file that is written.
+    description: The file that gets one more line.
     env:
       - name: REMOTE_EXECUTIONS_FILE
     required: true
@@ -75,12 +76,16 @@ class CallbackModule(CallbackBase):
         self.roles: Counter[str] = Counter()
         self.started = time.monotonic()
         self.role, self.since = "", self.started
+        self.playbook = ""
 
     def _turn_to(self, role: str) -> None:
         """Book the time since the last turn, and go on to the next role."""
         now = time.monotonic()
         self.roles[self.role] += now - self.since
         self.role, self.since = role, now
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        self.playbook = Path(playbook._file_name).name
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         self._turn_to(task._role.get_name() if task._role else "")
@@ -117,6 +122,8 @@ class CallbackModule(CallbackBase):
         for (host, role, task, action), count in self.counts.items():
             hosts.setdefault(host, []).append({"role": role, "task": task, "action": action, "count": count})
         answer = {
+            "playbook": self.playbook,
+            "check": bool(context.CLIARGS.get("check")),
             "executions": {host: sum(row["count"] for row in rows) for host, rows in hosts.items()},
             "changed": {host: stats.summarize(host)["changed"] for host in hosts},
             "seconds": round(time.monotonic() - self.started, 2),
@@ -125,4 +132,5 @@ class CallbackModule(CallbackBase):
         }
         path = Path(os.environ["REMOTE_EXECUTIONS_FILE"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(answer, indent=2) + "\n")
+        with path.open("a") as file:
+            file.write(json.dumps(answer) + "\n")
