@@ -88,6 +88,7 @@ def test_deployed_unchanged_mended_and_removed(host: Host, tmp_path: Path, engin
 def test_all_that_is_wrong_with_a_host_is_said_at_once(host: Host, tmp_path: Path) -> None:
     run = host.play(
         "deploy",
+        preflight_report_path=str(tmp_path / "report"),
         gpt_oss_docker_host=f"unix://{tmp_path}/none.sock",
         preflight_hf_free="900T",
         hf_cache_python_command="python2.7",
@@ -98,16 +99,18 @@ def test_all_that_is_wrong_with_a_host_is_said_at_once(host: Host, tmp_path: Pat
     )
     assert run.returncode != 0
     assert "\\n" not in run.stdout
-    message = said(run)
+    assert "one is NOT READY: 7 errors" in run.stdout
+    assert "Nothing was changed by preflight." in said(run)
+    report = json.loads((tmp_path / "report/one.json").read_text())
+    message = " ".join(problem["text"] for problem in report["failing"])
     for expected in (
-        "nothing was changed",
         "did you mean 'openai/gpt-oss-20b'?",
         "would open the API to the network without a key",
         "unknown key 'tensor_paralel_size'",
         "2 servers have the port",
         "there is no Docker Engine at",
-        "bytes of free disk",
-        "no CPython 3.10 or newer",
+        "wanted 900 TiB of free disk",
+        "wanted CPython 3.10 or newer",
     ):
         assert expected in message, (expected, run.stdout)
     assert not (tmp_path / "state").exists()
