@@ -68,6 +68,18 @@ def test_a_real_h200_with_a_process_in_a_container(tmp_path: Path) -> None:
     assert found["devices"][0]["processes"][0]["container"] == ID
 
 
+def test_two_h200_of_a_virtual_machine_whose_fabric_is_managed_outside(tmp_path: Path) -> None:
+    files = {**pci("0000:00:06.0", "0x2335", driver="nvidia"), **pci("0000:00:07.0", "0x2335", driver="nvidia")}
+    (tmp_path / "sys/class/infiniband").mkdir(parents=True)
+    said = {"nvidia-smi": fixture("h200x2-vm.xml"), "dmesg": fixture("h200-dmesg.txt")}
+    found = take_census(FakeCommands(said), write(tmp_path, files))
+    assert (found["present"], found["nvswitches"], found["nvlink5"]) == (2, 0, False)
+    assert [(device["fabric"]["state"], device["fabric"]["status"]) for device in found["devices"]] == [
+        ("Completed", "Success")
+    ] * 2
+    assert found["fabric_manager"]["binary"] is False
+
+
 def test_the_generation_of_a_gpu_that_is_not_in_the_list(tmp_path: Path) -> None:
     write(tmp_path, pci("0000:1b:00.0", "0xfff0"))
     found = take_census(FakeCommands({"nvidia-smi": fixture("b200x8.xml"), "dmesg": "x"}), tmp_path)
