@@ -12,11 +12,10 @@ Sources: apt-get(8), apt.conf(5), sources.list(5).
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +30,8 @@ STATE = "/var/lib/apt"
 LISTS = f"{STATE}/lists"
 _QUOTED = '\\|{}[]<>"^~_=!@#$%^&*'
 _TIMED_OUT = 124
+# What a folder of lists has beside lists.
+_OF_THE_FOLDER = ("lock", "partial", "auxfiles")
 # Warnings that mean that an index was not read. All others are passed on.
 _FAILURES = re.compile(
     r"Failed to fetch|GPG error|OpenPGP signature verification|[Ss]ignature verification|Some index files failed"
@@ -55,7 +56,8 @@ def has_lists(repository: Repository, lists: str = LISTS) -> bool:
 
 def configuration(repository: Repository, stage: str, timeout: float) -> str:
     """Return apt's configuration for one repository alone. Hooks that refresh other programs' data stay out."""
-    stall = max(5, min(30, int(timeout / 3)))
+    # Two tries of two files fit into the whole.
+    stall = max(5, min(30, int(timeout / 6)))
     settings = {
         "Dir::Etc::sourcelist": f"{stage}/{Path(repository.path).name}",
         "Dir::Etc::sourceparts": "/dev/null",
@@ -73,16 +75,20 @@ def configuration(repository: Repository, stage: str, timeout: float) -> str:
     return "\n".join([*lines, *(f"#clear APT::Update::{hook};" for hook in hooks), ""])
 
 
-@contextlib.contextmanager
-def fetched(repository: Repository, key: str, run: Runner, timeout: float) -> Iterator[Callable[[], tuple[str, ...]]]:
-    """Fetch and verify the index; yields what brings the lists to apt's and returns apt's warnings."""
+def fetch(repository: Repository, key: str, files: _text_files.Texts, run: Runner, timeout: float) -> tuple[str, ...]:
+    """Fetch and verify the index, then write the files and bring the lists to apt's; returns apt's warnings."""
     stage = tempfile.mkdtemp(dir=STATE, prefix=f"repository-{repository.name}-")
     try:
         # apt's methods run as the user _apt.
         Path(stage).chmod(0o755)
         Path(stage, "lists", "partial").mkdir(parents=True)
         warnings = _update(repository, key, stage, run, timeout)
-        yield lambda: _commit(f"{stage}/lists", warnings, timeout)
+        with _file_lock.held(f"{LISTS}/lock", timeout):
+            _text_files.write(files)
+            for entry in Path(stage, "lists").iterdir():
+                if entry.name not in _OF_THE_FOLDER:
+                    entry.replace(Path(LISTS, entry.name))
+        return warnings
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -106,11 +112,3 @@ def _update(repository: Repository, key: str, stage: str, run: Runner, timeout: 
     if not has_lists(repository, f"{stage}/lists"):
         raise RepositoryError(f"{wanted}, found none for this architecture: {' / '.join(notes)}; correct the suite")
     return tuple(line[3:] for line in notes if line.startswith("W: "))
-
-
-def _commit(staged: str, warnings: tuple[str, ...], timeout: float) -> tuple[str, ...]:
-    with _file_lock.held(f"{LISTS}/lock", timeout):
-        for entry in Path(staged).iterdir():
-            if entry.name not in ("lock", "partial", "auxfiles"):
-                entry.replace(Path(LISTS, entry.name))
-    return warnings

@@ -24,7 +24,7 @@ _TIMED_OUT = 124
 
 def command(repository: Repository, stage: str, timeout: float) -> list[str]:
     """Return the command that reads the index of the one repository described in the folder `stage`."""
-    stall = max(5, min(30, int(timeout / 3)))
+    stall = max(5, min(30, int(timeout / 6)))
     options = {
         "reposdir": stage,
         f"{repository.name}.skip_if_unavailable": "0",
@@ -36,8 +36,8 @@ def command(repository: Repository, stage: str, timeout: float) -> list[str]:
     return [*limit, "dnf", "-y", *settings, f"--repo={repository.name}", "--refresh", "makecache"]
 
 
-def fetch(repository: Repository, key: str, run: Runner, timeout: float) -> tuple[str, ...]:
-    """Read the index; raise RepositoryError with cause and remedy when that cannot be done."""
+def fetch(repository: Repository, key: str, files: _text_files.Texts, run: Runner, timeout: float) -> tuple[str, ...]:
+    """Read and verify the index, then write the files, and have rpm trust the key; returns warnings."""
     stage = tempfile.mkdtemp(prefix=f"repository-{repository.name}-")
     try:
         staged_key = f"{stage}/key.asc" if key else ""
@@ -56,10 +56,13 @@ def fetch(repository: Repository, key: str, run: Runner, timeout: float) -> tupl
         raise RepositoryError(f"{wanted}, found no end after {timeout:g} s{why}")
     if code != 0:
         raise RepositoryError(f"{wanted}, found that {explain(said)}")
+    _text_files.write(files)
+    if repository.key_path in files:
+        _trust(repository.key_path, run)
     return ()
 
 
-def trust(key_path: str, run: Runner) -> None:
+def _trust(key_path: str, run: Runner) -> None:
     """Have rpm accept packages that the key signed, so that no later installation asks."""
     code, stdout, stderr = run(["rpm", "--import", key_path])
     if code != 0:

@@ -51,8 +51,8 @@ _CAUSES = (
     (r"\b(401|403|407)\b|Forbidden|Unauthorized", "the server refuses access", "check the credentials and the proxy"),
     (r"[Cc]ertificate|SSL|TLS|handshake", "its TLS certificate is not trusted", "install the mirror's CA on this host"),
     (
-        r"[Cc]ould not (connect|resolve)|[Cc]onnection (refused|failed|timed out|reset)|resolving|unreachable"
-        r"|[Tt]imeout|timed out|Could not wait for server|Couldn't connect",
+        r"([Cc]ould not|[Uu]nable to) (connect|resolve)|[Cc]onnection (refused|failed|timed out|reset)|resolving"
+        r"|unreachable|[Tt]imeout|timed out|Could not wait for server|Couldn't connect",
         "the server cannot be reached",
         "check the network, the proxy and uri",
     ),
@@ -63,7 +63,7 @@ _CAUSES = (
 
 def explain(lines: Iterable[str]) -> str:
     """Return cause, the decisive line, and remedy."""
-    said = [line.strip() for line in lines if line.strip()]
+    said = [line.strip() for line in lines if line.strip() and "Some index files failed" not in line]
     for pattern, cause, remedy in _CAUSES:
         for line in said:
             if re.search(pattern, line):

@@ -69,9 +69,9 @@ def _apt(folder: str, index_path: str, run: Runner) -> None:
     stanzas = [_stanza(file, run) for file in sorted(Path(folder).glob("*.deb"))]
     packages = "\n".join(stanzas).encode("utf-8")
     digest = hashlib.sha256(packages).hexdigest()
-    release = (
-        f"Suite: local\nDate: {email.utils.formatdate(usegmt=True)}\nSHA256:\n {digest} {len(packages)} Packages\n"
-    )
+    # apt warns of an index that does not call itself what the sources file calls it.
+    head = f"Suite: {index_path.strip('/')}\nDate: {email.utils.formatdate(usegmt=True)}\n"
+    release = f"{head}SHA256:\n {digest} {len(packages)} Packages\n"
     _text_files.put(f"{index_path}/Packages", packages)
     _text_files.put(f"{index_path}/Release", release)
 

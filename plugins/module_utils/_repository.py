@@ -88,9 +88,10 @@ def repository(params: Mapping[str, Any], manager: str) -> Repository:
     uri, suite = params["uri"], params["suite"]
     if uri.startswith("/"):
         uri = f"file://{uri}"
-    if params["folder"] and manager == APT:
+    if params["folder"]:
         # Not in the folder: that may be read-only, or shared by many hosts that would write at the same time.
-        uri, suite = "file:///", f"{params['index_path'].strip('/')}/"
+        index = params["index_path"]
+        uri, suite = ("file:///", f"{index.strip('/')}/") if manager == APT else (f"file://{index}", suite)
     return Repository(
         name=params["name"],
         manager=manager,

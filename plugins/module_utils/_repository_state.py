@@ -86,20 +86,9 @@ def present(params: Mapping[str, Any], manager: str, check_mode: bool, run: Runn
     if not check_mode:
         if folder_changed:
             _package_folder.make_index(params["uri"], params["index_path"], manager, run)
-        warnings.extend(_bring(wanted, key, files, params["timeout"], run))
+        fetch = _apt_index.fetch if manager == APT else _dnf_index.fetch
+        warnings.extend(fetch(wanted, key, files, run, params["timeout"]))
     return change
-
-
-def _bring(wanted: Repository, key: str, files: _text_files.Texts, timeout: float, run: Runner) -> tuple[str, ...]:
-    if wanted.manager == APT:
-        with _apt_index.fetched(wanted, key, run, timeout) as commit:
-            _text_files.write(files)
-            return commit()
-    warnings = _dnf_index.fetch(wanted, key, run, timeout)
-    _text_files.write(files)
-    if wanted.key_path in files:
-        _dnf_index.trust(wanted.key_path, run)
-    return warnings
 
 
 def _key_on_disk(wanted: Repository, params: Mapping[str, Any]) -> tuple[str, list[str]]:

@@ -70,18 +70,22 @@ def stanza(root: Path, file: Path) -> str:
     return f"{fields}Filename: {file.relative_to(root)}\nSize: {file.stat().st_size}\nSHA256: {digest}\n"
 
 
-def sign(dist: Path, key: Key | None) -> None:
+def sign(suite: Path, key: Key | None, architecture: str = "amd64") -> None:
     """Write Release over what lies in the suite now, and sign it."""
-    files = sorted(file for file in dist.rglob("*") if file.is_file() and "Release" not in file.name)
+    files = sorted(file for file in suite.rglob("*") if file.is_file() and "Release" not in file.name)
     sums = "".join(
-        f" {hashlib.sha256(file.read_bytes()).hexdigest()} {file.stat().st_size} {file.relative_to(dist)}\n"
+        f" {hashlib.sha256(file.read_bytes()).hexdigest()} {file.stat().st_size} {file.relative_to(suite)}\n"
         for file in files
     )
-    (dist / "Release").write_text(
-        f"Origin: Test\nSuite: {dist.name}\nCodename: {dist.name}\nDate: {email.utils.formatdate(usegmt=True)}\n"
-        f"Architectures: amd64\nComponents: main\nSHA256:\n{sums}"
+    (suite / "InRelease").unlink(missing_ok=True)
+    (suite / "Release").write_text(
+        f"Origin: Test\nSuite: {suite.name}\nCodename: {suite.name}\nDate: {email.utils.formatdate(usegmt=True)}\n"
+        f"Architectures: {architecture}\nComponents: main\nSHA256:\n{sums}"
     )
-    (dist / "InRelease").unlink(missing_ok=True)
     if key:
-        signing = ["--batch", "--yes", "--local-user", key.fingerprint, "--clearsign", "--output"]
-        gpg(key.home, *signing, str(dist / "InRelease"), str(dist / "Release"))
+        clearsign(suite, key)
+
+
+def clearsign(suite: Path, key: Key) -> None:
+    signing = ["--batch", "--yes", "--local-user", key.fingerprint, "--clearsign", "--output"]
+    gpg(key.home, *signing, str(suite / "InRelease"), str(suite / "Release"))
