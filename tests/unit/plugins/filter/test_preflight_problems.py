@@ -725,7 +725,8 @@ ERROR    port 8000   free    nginx[812] listens on it       stop it (ss -ltnp 's
                                                             gpt-oss-120b another port
 ERROR    GPUs        8       7 of 8 answer the driver,      look for its address in the kernel log; reboot, and have it
                              missing 0000:df:00.0 (B200)    looked at when it stays away
-WARNING  open files  8,192   1,024                          raise the hard limit of nofile in /etc/security/limits.conf"""
+WARNING  open files  8,192   1,024                          raise the hard limit of nofile in /etc/security/limits.conf
+"""
 
 
 def test_the_table() -> None:
