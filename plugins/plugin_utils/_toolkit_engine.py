@@ -38,7 +38,7 @@ def plan_engine(host: Mapping[str, Any], asked_mode: str, cgroupfs: bool) -> Eng
     written = (host.get("daemon_json") or {}).get("settings") or {}
     mode = decide_mode(asked_mode, docker.get("version"), written)
     settings: dict[str, Any] = {}
-    if not is_registered(docker, written):
+    if not is_registered(written):
         settings["runtimes"] = {data.RUNTIME: dict(data.RUNTIME_SETTING)}
     if mode == "cdi" and _must_enable_cdi(docker.get("version"), written):
         settings["features"] = {"cdi": True}
@@ -60,15 +60,13 @@ def served_by(mode: str, version: str | None) -> str:
     return "cdi" if mode == "cdi" and at_least(version, data.DOCKER_GPUS_BY_CDI_SINCE) else "hook"
 
 
-def is_registered(docker: Mapping[str, Any], written: Mapping[str, Any]) -> bool:
-    """Tell whether the runtime is registered, in daemon.json or by the engine's own arguments.
+def is_registered(written: Mapping[str, Any]) -> bool:
+    """Tell whether daemon.json registers the runtime, under whatever path.
 
-    Docker refuses a setting that is in both, so what the running engine knows is not written again.
+    What the running engine knows does not count: until it restarts, it keeps a runtime that was taken out again.
     """
     runtimes = written.get("runtimes") or {}
-    if data.RUNTIME in runtimes:
-        return PurePosixPath(str(_path(runtimes[data.RUNTIME]))).name.startswith(data.RUNTIME_PROGRAM)
-    return data.RUNTIME in (docker.get("runtimes") or [])
+    return PurePosixPath(str(_path(runtimes.get(data.RUNTIME)))).name.startswith(data.RUNTIME_PROGRAM)
 
 
 def _path(runtime: Any) -> Any:

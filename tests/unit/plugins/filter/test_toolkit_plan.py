@@ -115,7 +115,7 @@ def test_cdi_that_somebody_switched_off_stays_off_unless_asked_for() -> None:
         ({"runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}, ["runc", "nvidia"], False, False),
         ({"runtimes": {"nvidia": "/opt/toolkit/nvidia-container-runtime.cdi"}}, ["runc", "nvidia"], False, False),
         ({"runtimes": {"nvidia": "/usr/bin/other"}}, ["runc", "nvidia"], True, False),
-        ({}, ["runc", "nvidia"], False, False),  # by the engine's own arguments
+        ({}, ["runc", "nvidia"], True, False),  # taken out, and kept by the running engine
         (REGISTERED, ["runc"], False, True),  # by hand, and never restarted
         ({**REGISTERED, "default-runtime": "nvidia"}, ["runc", "nvidia"], False, False),
         ({"runtimes": {"kata": "kata"}, "default-runtime": "kata"}, ["runc", "kata"], True, False),
