@@ -50,13 +50,13 @@ _DNF_EXCLUDE = "excludepkgs = kernel* *nvidia* nvlsm"
 
 
 def differing(
-    host: Mapping[str, Any], state: State, nouveau: bool, release: str, keep_from_upgrades: bool, pinned: bool
+    host: Mapping[str, Any], state: State, nouveau: bool, release: str, keep_from_upgrades: bool
 ) -> list[dict[str, Any]]:
-    """Return the files that are not as they shall be: path, content (None: absent) and mode.
+    """Return the files that are not as they shall be, with path and content.
 
-    `release` is the driver's, empty where no package holds it; `pinned` tells that a pinning package keeps it.
+    `release` is the driver's, empty where it is not known yet, or came in no package.
     """
-    wanted = dict(_wanted(host, state, nouveau, release, keep_from_upgrades, pinned))
+    wanted = dict(_wanted(host, state, nouveau, release, keep_from_upgrades))
     there = host["files"]
     return [{"path": path, "content": text} for path, text in wanted.items() if there.get(path) != text]
 
@@ -70,8 +70,8 @@ def automatic_line(host: Mapping[str, Any], keep_from_upgrades: bool) -> str:
 
 
 def _wanted(
-    host: Mapping[str, Any], state: State, nouveau: bool, release: str, keep_from_upgrades: bool, pinned: bool
-) -> Iterator[tuple[str, str | None]]:
+    host: Mapping[str, Any], state: State, nouveau: bool, release: str, keep_from_upgrades: bool
+) -> Iterator[tuple[str, str]]:
     if state.fabric == "nvlink5":
         yield LOADED_AT_BOOT, "ib_umad\n"
     if state.fabric != "none":
@@ -79,13 +79,18 @@ def _wanted(
     if nouveau or host["files"].get(BLACKLIST) is not None:
         yield BLACKLIST, f"# {_HEADER}\nblacklist nouveau\noptions nouveau modeset=0\n"
     if state.family == "debian" and release:
-        yield PREFERENCES, None if pinned else _preferences(release)
+        yield PREFERENCES, _preferences(release)
     if state.family == "debian" and keep_from_upgrades:
         entries = "".join(f'    "{name}";\n' for name in _UNTOUCHED)
         yield UNATTENDED, f"// {_HEADER}\nUnattended-Upgrade::Package-Blacklist {{\n{entries}}};\n"
 
 
 def _preferences(release: str) -> str:
+    """Return the pin of all that belongs to a release.
+
+    A pinning package keeps to a branch, in which a newer library would no more fit the driver that is loaded. Where
+    both are there, the first record that matches counts (apt_preferences(5)): this file's name sorts before theirs.
+    """
     return (
         f"# {_HEADER}\n# Driver, libraries and fabric manager stay at one version.\n"
         f"Package: {' '.join(_PINNED)}\nPin: version {release}*\nPin-Priority: 1001\n"

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Internal: driver packages, all packages to bring in or to take away for a driver, and how their versions are kept.
 
-Everything here is pure. dnf is held by versionlock, apt by a pinning package from NVIDIA's repository, or where it has
-none by a preferences file of our own. Holding packages with apt-mark beside a pin would make the two fight, so nothing
-is held. Source: NVIDIA driver installation guide, version locking
+Everything here is pure. dnf is held by versionlock, apt by a preferences file of our own beside the pinning package of
+NVIDIA's repository, if it has one. Holding packages with apt-mark beside pins would make the two fight, so nothing is
+held. Source: NVIDIA driver installation guide, version locking
 (https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/version-locking.html).
 """
 
@@ -105,15 +105,13 @@ def locks(state: State, release: str, lock_file: str | None) -> dict[str, list[s
 
 
 def _pin(state: State, decision: Decision, release: str, versions: Versions) -> Package | None:
-    """Return the package that keeps apt to this release or its branch. Pins exclude each other: it is one or none."""
-    exact, branch = f"nvidia-driver-pinning-{release}", f"nvidia-driver-pinning-{branch_of(release)}"
+    """Return the package that keeps apt to the branch. Such packages exclude each other: it is one or none."""
+    branch, exact = f"nvidia-driver-pinning-{branch_of(release)}", f"nvidia-driver-pinning-{release}"
     if state.family != "debian":
         return None
     if decision.action in ("none", "mend_fabric"):
-        names = [name for name in (exact, branch) if name in state.packages]
-    else:
-        names = [exact, branch] if decision.version else [branch]
-    return next((Package(name) for name in names if _is_offered(versions.get(name))), None)
+        return next((Package(name) for name in (branch, exact) if name in state.packages), None)
+    return Package(branch) if _is_offered(versions.get(branch)) else None
 
 
 def _prerequisites(state: State, versions: Versions, with_headers: bool) -> Iterator[Package]:

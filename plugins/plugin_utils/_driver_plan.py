@@ -132,10 +132,9 @@ def _needs_packages(host: Facts, gpu: Facts, state: State, changes: bool) -> boo
 def _files(
     host: Facts, gpu: Facts, state: State, options: Options, choice: packages.Choice, changes_driver: bool
 ) -> dict[str, Any]:
-    pinned = any(name.startswith("nvidia-driver-pinning") for name in state.packages if name not in choice.remove)
     release = choice.release or ("" if changes_driver or not state.packaged else state.release or "")
     nouveau = gpu["driver"]["nouveau_loaded"]
-    wanted = files.differing(host, state, nouveau, release, options.keep_from_upgrades, pinned or bool(choice.pin))
+    wanted = files.differing(host, state, nouveau, release, options.keep_from_upgrades)
     blacklisted = any(item["path"] == files.BLACKLIST for item in wanted)
     initramfs = ["dracut", "--force"] if state.family == "redhat" else ["update-initramfs", "-u"]
     return {

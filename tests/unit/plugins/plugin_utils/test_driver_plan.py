@@ -49,7 +49,7 @@ BARE_APT = [
     (
         "ubuntu2404-cloud", "580", "580.82.07", "B200",
         ["linux-modules-extra-6.8.0-1031-aws", "nvidia-open-580=580.82.07-1", "nvidia-fabricmanager=580.82.07-1",
-         "nvlsm", "infiniband-diags", "nvidia-persistenced=580.82.07-1"], ["nvidia-driver-pinning-580.82.07"],
+         "nvlsm", "infiniband-diags", "nvidia-persistenced=580.82.07-1"], ["nvidia-driver-pinning-580"],
     ),
     # NVSwitches of the third generation: the fabric manager and nothing beside it.
     (
@@ -276,13 +276,16 @@ def test_a_driver_from_no_package_gets_its_fabric_manager_alone() -> None:
     assert (plan["packages"]["pin"], plan["disruptive"]) == ([], False)
 
 
-def test_apt_is_kept_by_preferences_where_no_pinning_package_is_offered() -> None:
-    versions = {name: row for name, row in cuda_apt().items() if "pinning" not in name}
+@pytest.mark.parametrize("pinning", [True, False])
+def test_apt_is_kept_to_one_version(pinning: bool) -> None:
+    versions = {name: row for name, row in cuda_apt().items() if pinning or "pinning" not in name}
     plan = make_plan(host(), gpu(), {}, versions)
     content = next(item["content"] for item in plan["files"] if item["path"].startswith("/etc/apt/preferences.d/"))
     assert "Pin: version 580.95.05*\nPin-Priority: 1001\n" in content
-    with_pin = make_plan(host(files={"/etc/apt/preferences.d/gpt-oss-nvidia-driver": content}), gpu(), {}, cuda_apt())
-    assert {"path": "/etc/apt/preferences.d/gpt-oss-nvidia-driver", "content": None} in with_pin["files"]
+    assert plan["packages"]["pin"] == (["nvidia-driver-pinning-580"] if pinning else [])
+    # A driver of nobody's packages is nobody's to pin.
+    by_hand = make_plan(host(), gpu("L40S", loaded=GOOD), {})
+    assert not any("preferences" in item["path"] for item in by_hand["files"])
 
 
 LOCKS = [
