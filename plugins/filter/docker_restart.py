@@ -43,7 +43,7 @@ RETURN = r"""
 _value:
   description:
     - C(restart) says whether to restart the daemon now, C(pending) whether a restart is left to somebody else.
-    - C(keys) are the settings that wait for it, and C(reason) says why.
+    - C(settings) are those that wait for it, and C(reason) says why.
   type: dict
 """
 

@@ -54,7 +54,7 @@ _HARMLESS = frozenset(
 
 
 def restart(host: Mapping[str, Any], keys: Iterable[str], allowed: bool) -> dict[str, Any]:
-    """Return whether to restart the daemon for the settings `keys`: {restart, pending, keys, reason}.
+    """Return whether to restart the daemon for the settings `keys`: {restart, pending, settings, reason}.
 
     `host` is the fact gpt_oss_host of before the change: live-restore counts if it was on already. `reason` says why
     the restart is left to somebody else.
@@ -65,7 +65,7 @@ def restart(host: Mapping[str, Any], keys: Iterable[str], allowed: bool) -> dict
     return {
         "restart": bool(wanted) and not reason and engine.running,
         "pending": bool(reason),
-        "keys": wanted if reason else [],
+        "settings": wanted if reason else [],
         "reason": reason,
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._daemon_json import fill, merge
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._docker_state import (
-    data_roots,
+    DEFAULT_DATA_ROOT,
     in_swarm,
     same_folder,
     written_settings,
@@ -43,7 +43,7 @@ def wanted_settings(host: Mapping[str, Any], options: Mapping[str, Any]) -> Want
     written = written_settings(host)
     settings = dict(options["settings"])
     root = options["data_root"]
-    if root and not any(same_folder(root, there) for there in data_roots(host)):
+    if root and not same_folder(root, str(written.get("data-root", DEFAULT_DATA_ROOT))):
         settings.setdefault("data-root", root)
     defaults = dict(options["defaults"])
     if in_swarm(host):

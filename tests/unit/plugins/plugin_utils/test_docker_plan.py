@@ -168,9 +168,23 @@ def test_moves(host: dict[str, Any], changes: dict[str, Any], moved: list[tuple[
     made = plan(host, wishes(**changes))
     assert [(move["from"], move["to"]) for move in made["moves"]] == moved
     assert all(folder.startswith(move["from"] + "/") for move in made["moves"] for folder in move["evidence"])
-    places = dict(moved)
-    assert made["settings"].get("data-root") == next((to for to in places.values() if to != "/c"), None)
-    assert made["containerd_root"] == ("/c" if "/c" in places.values() else "")
+    assert made["containerd_root"] == ("/c" if "/c" in dict(moved).values() else "")
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted", "written"),
+    [
+        (official(), "", None),
+        (official(), "/data/docker", "/data/docker"),
+        (official(), "/var/lib/docker", None),
+        (official(written={"data-root": "/data/docker"}), "/data/docker/", None),
+        (official(written={"data-root": "/old"}), "/var/lib/docker", "/var/lib/docker"),
+        # The file is gone, and the engine has not noticed yet.
+        (official(root="/data/docker"), "/data/docker", "/data/docker"),
+    ],
+)
+def test_the_data_root_is_written_where_it_is_not_yet(host: dict[str, Any], wanted: str, written: str | None) -> None:
+    assert plan(host, wishes(data_root=wanted))["settings"].get("data-root") == written
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ SAFE = official(running_containers=2, live_restore=True)
 def test_restart(host: dict[str, Any], keys: list[str], allowed: bool, restarts: bool, pending: bool) -> None:
     decision = restart(host, keys, allowed)
     assert (decision["restart"], decision["pending"]) == (restarts, pending)
-    assert decision["keys"] == (sorted(keys) if pending else [])
+    assert decision["settings"] == (sorted(keys) if pending else [])
     assert bool(decision["reason"]) is pending
 
 
