@@ -53,7 +53,7 @@ def look(reader: Reader, parameters: Mapping[str, Any]) -> dict[str, Any]:
         "files": {name: reader.text(name, MOST_BYTES) for name in parameters["files"]},
         "docker": engine,
         "docker_problem": docker_problem,
-        "docker_binary": find(reader, "dockerd"),
+        "docker_binary": find_engine(reader),
         "containerd_root": containerd_root(reader),
         "daemon_json": daemon_json(reader),
         "toolkit": toolkit(reader),
@@ -66,6 +66,11 @@ def look(reader: Reader, parameters: Mapping[str, Any]) -> dict[str, Any]:
 def find(reader: Reader, command: str) -> Optional[str]:
     """Return the path of a command; None when there is none."""
     return (reader.output("sh", "-c", 'command -v -- "$1"', "sh", command) or "").strip() or None
+
+
+def find_engine(reader: Reader) -> Optional[str]:
+    """Return the path of the engine's program; a snap shows its client alone."""
+    return find(reader, "dockerd") or next(iter(reader.names("/snap/bin", "docker")), None)
 
 
 def find_python(reader: Reader, wanted: str) -> Optional[str]:

@@ -195,7 +195,7 @@ host:
       type: str
       returned: success
     docker_binary:
-      description: The path of C(dockerd); null when there is none.
+      description: The path of C(dockerd), or of a snap's C(docker); null when there is none.
       type: str
       returned: success
     containerd_root:

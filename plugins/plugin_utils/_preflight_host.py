@@ -54,8 +54,8 @@ def kernel(case: Case) -> Iterator[Problem]:
         remedy = (
             "install the headers of the running kernel (linux-headers-… or kernel-devel-…), or reboot into a new one"
         )
-        wanted = f"headers of {release or 'the kernel'}"
-        yield problem("kernel_headers_missing", "warning", "kernel", wanted, "none", remedy, "nvidia_driver")
+        wanted = f"those of {release or 'the kernel'}"
+        yield problem("kernel_headers_missing", "warning", "kernel headers", wanted, "none", remedy, "nvidia_driver")
 
 
 def reboot(case: Case) -> Iterator[Problem]:

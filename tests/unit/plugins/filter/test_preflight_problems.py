@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpt_oss.fleet.plugins.filter.preflight_problems import preflight_problems
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._smi import parse
 from preflight_hosts import ADDRESSES, FOREIGN, OWN, SERVICE, Fact, b200, bare, device, h200, host, no_gpu, pci
 
 ROOT = Path(__file__).parents[4]
@@ -235,7 +236,7 @@ CASES: list[tuple[Fact, Fact, dict[str, Any], str, str, str | None, str, str, st
         bare(b200()),
         {},
         *("kernel_headers_missing", "warning", "nvidia_driver"),
-        *("headers of 6.1.0-40-amd64", "none", "linux-headers"),
+        *("those of 6.1.0-40-amd64", "none", "linux-headers"),
     ),
     (
         host(reboot_required={"required": True, "reasons": ["linux-image-amd64"]}),
@@ -783,3 +784,22 @@ def test_the_readme_tells_what_each_problem_means() -> None:
 
 def test_the_addresses_are_those_of_the_devices() -> None:
     assert [row["address"] for row in b200()["pci"]] == [f"0000:{bus}:00.0" for bus in ADDRESSES]
+
+
+REAL = ROOT / "tests/unit/plugins/module_utils/fixtures/gpu"
+
+
+@pytest.mark.parametrize(
+    ("name", "gpu", "expected"),
+    [
+        ("b200x8.xml", b200(), []),
+        ("h200-idle.xml", h200(), []),
+        ("h200x2-vm.xml", h200(present=2), []),
+        ("h200-busy.xml", h200(), ["gpu_memory_in_use"]),
+    ],
+)
+def test_what_nvidia_smi_says_of_sound_gpus(name: str, gpu: Fact, expected: list[str]) -> None:
+    devices = parse((REAL / name).read_text()).devices
+    bus = [{**gpu["pci"][0], "address": device["pci_address"]} for device in devices]
+    found = judge(host(), {**gpu, "devices": list(devices), "pci": bus}, servers=[])
+    assert [problem["id"] for problem in found["problems"]] == expected

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._host import find_python, look
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._host import find_engine, find_python, look
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._host_addresses import addresses
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._host_reader import Reader
 from host_root import reader
@@ -45,6 +45,14 @@ def run(argv: Sequence[str]) -> tuple[int, str, str]:
 @pytest.mark.parametrize(("wanted", "there"), [("", True), ("python2.7", False), ("/nowhere/python", False)])
 def test_a_usable_python(wanted: str, there: bool) -> None:
     assert bool(find_python(Reader(run), wanted)) is there
+
+
+def test_the_engines_program(tmp_path: Path) -> None:
+    assert find_engine(reader(tmp_path)) is None
+    snap = reader(tmp_path, {"/snap/bin/docker": ""})
+    assert find_engine(snap) == "/snap/bin/docker"
+    there = {"sh -c": (0, "/usr/bin/dockerd\n")}
+    assert find_engine(reader(tmp_path, {}, there)) == "/usr/bin/dockerd"
 
 
 class Site(http.server.BaseHTTPRequestHandler):
