@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import action_loader
 
 DOCUMENTATION = """
 name: remote_executions
@@ -59,7 +60,11 @@ def is_remote(action: str, delegated_to: str | None) -> bool:
     name = action
     for prefix in BUILTIN:
         name = name.removeprefix(prefix)
-    return name not in CONTROLLER and delegated_to not in HERE
+    if name in CONTROLLER or delegated_to in HERE:
+        return False
+    # Actions say so themselves; most actions are modules without a class.
+    plugin = action_loader.get(action, class_only=True) if action_loader.has_plugin(action) else None
+    return bool(getattr(plugin, "_requires_connection", True))
 
 
 class CallbackModule(CallbackBase):
