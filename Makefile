@@ -56,8 +56,8 @@ integration: setup engine  ## Modules and playbooks against a real Docker Engine
 molecule: setup engine  ## Roles and playbooks on real systemd hosts in containers: Debian 12
 	@tests/tools/molecule.sh $(SCENARIOS)
 
-molecule-more: setup engine  ## Those that depend on it: Debian 13
-	@tests/tools/molecule.sh $(SCENARIOS_DEBIAN13:=@debian13)
+molecule-more: setup engine  ## Those that depend on it: Debian 13, and dnf on what passes for RHEL
+	@tests/tools/molecule.sh $(SCENARIOS_DEBIAN13:=@debian13) rhel
 
 molecule-all: molecule molecule-more  ## Both
 
@@ -68,8 +68,11 @@ bench: setup engine  ## Speed and memory as ratios within one run
 	@export REFERENCE_PYTHON=$$(tools/reference.sh || true); \
 	  python tests/bench/bench_eval.py && python tests/bench/bench_ready.py
 
+bench-prepare: setup engine  ## A prepared host looked at again: ours against well-known roles
+	@python tests/bench/bench_prepare.py
+
 build:  ## Build the collection's tarball
 	ansible-galaxy collection build --force
 
 .PHONY: help demo clean-demo setup engine test test-all lint sanity unit differential integration molecule molecule-more molecule-all \
-  acceptance-vllm bench build
+  acceptance-vllm bench bench-prepare build

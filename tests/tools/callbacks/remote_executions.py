@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self.counts: Counter[tuple[str, str, str, str]] = Counter()
-        self.roles: Counter[str] = Counter()
+        self.roles: defaultdict[str, float] = defaultdict(float)
         self.started = time.monotonic()
         self.role, self.since = "", self.started
         self.playbook = ""
