@@ -135,6 +135,27 @@ class Engine:
         parameters = {"stdout": 1, "stderr": 1, "stream": 1, "logs": 0}
         return Watch(self._call("attach_socket", container_id, params=parameters))
 
+    def attach(self, container_id: str) -> Any:
+        """Return the socket of a container's output, to be attached before its start (see _output)."""
+        return self._call("attach_socket", container_id, params={"stdout": 1, "stderr": 1, "stream": 1, "logs": 0})
+
+    def wait(self, container_id: str, seconds: int) -> int:
+        """Wait for a container's end; return its exit code."""
+        return int(self._call("wait", container_id, timeout=seconds)["StatusCode"])
+
+    def execute(self, container_id: str, command: list[str]) -> tuple[str, Any]:
+        """Start a command in a running container; return its id and the socket of its output (see _output)."""
+        execution_id = str(self._call("exec_create", container_id, command)["Id"])
+        return execution_id, self._call("exec_start", execution_id, socket=True)
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        """Return what the engine knows of a command in a container: Running, ExitCode, Pid (the host's)."""
+        return dict(self._call("exec_inspect", execution_id))
+
+    def labelled(self, label: str) -> list[dict[str, Any]]:
+        """Return all containers, running or not, that bear a label (name or name=value), in the engine's short form."""
+        return list(self._call("containers", all=True, filters={"label": label}))
+
     def containers(self) -> list[dict[str, Any]]:
         """Return the running containers in the engine's short form."""
         return list(self._call("containers"))

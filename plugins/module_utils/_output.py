@@ -1,0 +1,59 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: output - what a command in a container writes, read from the engine's socket until its end.
+
+The engine sends frames: a byte for the stream (1 output, 2 errors), three zero bytes, the length in four bytes, the
+data (https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach).
+"""
+
+from __future__ import annotations
+
+import select
+import struct
+import time
+from typing import Any
+
+_HEADER = 8
+_READ_SIZE = 65536
+# More than any report; a command that does not stop writing must not fill the memory.
+_MOST_BYTES = 8 * 1024**2
+
+
+def read_output(stream: Any, seconds: float) -> tuple[bytes, bool]:
+    """Return the frames that come until the end or until `seconds` are over, and whether the end was reached."""
+    deadline = time.monotonic() + seconds
+    received = b""
+    # As the engine's address is, the SDK hands a socket over or a file made of one.
+    read = getattr(stream, "read", None) or stream.recv
+    while len(received) < _MOST_BYTES:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([stream], [], [], left)[0]:
+            return received, False
+        try:
+            chunk = bytes(read(_READ_SIZE) or b"")
+        except OSError:
+            chunk = b""
+        if not chunk:
+            return received, True
+        received += chunk
+    return received, False
+
+
+def split_frames(received: bytes) -> tuple[str, str]:
+    """Return output and errors; a torn last frame counts as far as it came."""
+    parts: dict[int, list[bytes]] = {1: [], 2: []}
+    position = 0
+    while position + _HEADER <= len(received):
+        kind, length = struct.unpack(">BxxxL", received[position : position + _HEADER])
+        position += _HEADER
+        parts.setdefault(kind, []).append(received[position : position + length])
+        position += length
+    output, errors = (b"".join(parts[kind]).decode("utf-8", "replace") for kind in (1, 2))
+    return output, errors
+
+
+def close(stream: Any) -> None:
+    """Let go of the socket; the container does not notice."""
+    # The SDK hangs the reply on its socket; closed in the other order the reply complains.
+    getattr(stream, "_response", stream).close()
