@@ -21,16 +21,16 @@ def disks(case: Case) -> Iterator[Problem]:
         subject = f"disk for {purpose}"
         if found is None:
             continue
-        place = f"on {found['mount']} ({path})"
+        place, elsewhere = f"on {found['mount']}", f"or place {path} on another disk"
         if found["read_only"]:
             remedy = f"look in the kernel log for why, then mount -o remount,rw {found['mount']}"
             yield problem("disk_read_only", "error", subject, "writable", f"read-only {place}", remedy)
         if found["free_bytes"] < n_bytes:
             wanted, free = f"{binary_size(n_bytes)} of free disk", f"{binary_size(found['free_bytes'])} {place}"
-            yield problem("disk_full", "error", subject, wanted, free, "free some, or use another disk")
+            yield problem("disk_full", "error", subject, wanted, free, f"free some, {elsewhere}")
         if found["total_inodes"] and found["free_inodes"] < n_files:
             free = f"{found['free_inodes']:,} {place}"
-            remedy = "remove small files (df -i), or use another disk"
+            remedy = f"remove small files (df -i), {elsewhere}"
             yield problem("disk_inodes", "error", subject, f"{n_files:,} free inodes", free, remedy)
 
 

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._preflight_case import Case, Problem, number
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._problems import problem
 
 DEFAULT_PORT = 8000
 _DEFAULT_ADDRESS = "127.0.0.1"
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
 def ports(case: Case) -> Iterator[Problem]:
@@ -35,9 +38,10 @@ def addresses(case: Case) -> Iterator[Problem]:
     """Are the Hub and the registries reached?"""
     for url, found in (case.host.get("addresses") or {}).items():
         if not found.get("ok"):
-            remedy = "open the way or set a proxy or mirror; what lies on the host already needs none (gpt_oss_offline)"
-            error = str(found.get("error") or f"status {found.get('status')}")
-            yield problem("address_unreachable", "warning", "network", f"an answer from {url}", error, remedy)
+            remedy = "open the way, set a proxy or a mirror, or set gpt_oss_offline if all is on the host already"
+            error = _ERRNO.sub("", str(found.get("error") or f"status {found.get('status')}"))
+            name = urlsplit(url).netloc or url
+            yield problem("address_unreachable", "warning", "network", "an answer", f"{name}: {error}", remedy)
 
 
 def _is_own(port: int, found: Mapping[str, Any], own: list[Mapping[str, Any]]) -> bool:

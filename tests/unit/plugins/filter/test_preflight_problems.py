@@ -163,14 +163,14 @@ CASES: list[tuple[Fact, Fact, dict[str, Any], str, str, str | None, str, str, st
         b200(),
         {},
         *("disk_full", "error", None),
-        *("75 GiB of free disk", "12 GiB", "use another disk"),
+        *("75 GiB of free disk", "12 GiB on /", "or place /var/lib/"),
     ),
     (
         host(docker={"image_store": "containerd"}, filesystems={"/var/lib/containerd": FULL}),
         b200(),
         {},
         *("disk_full", "error", None),
-        *("50 GiB of free disk", "12 GiB", "use another disk"),
+        *("50 GiB of free disk", "12 GiB on /", "or place /var/lib/"),
     ),
     (
         host(filesystems={"/var/lib/docker": {**FULL, "free_bytes": 1 << 40, "free_inodes": 412}}),
@@ -184,7 +184,7 @@ CASES: list[tuple[Fact, Fact, dict[str, Any], str, str, str | None, str, str, st
         b200(),
         {},
         *("disk_read_only", "error", None),
-        *("writable", "read-only on / (/var/lib/gpt_oss/huggingface)", "mount -o remount,rw /"),
+        *("writable", "read-only on /", "mount -o remount,rw /"),
     ),
     (
         host(
@@ -197,11 +197,11 @@ CASES: list[tuple[Fact, Fact, dict[str, Any], str, str, str | None, str, str, st
         *("free", "nginx[812] listens on it", "another port"),
     ),
     (
-        host(addresses={"https://huggingface.co": {"ok": False, "status": None, "error": "timed out"}}),
+        host(addresses={"https://huggingface.co": {"ok": False, "status": None, "error": "[Errno 110] timed out"}}),
         b200(),
         {},
         *("address_unreachable", "warning", None),
-        *("an answer", "timed out", "gpt_oss_offline"),
+        *("an answer", "huggingface.co: timed out", "gpt_oss_offline"),
     ),
     (
         host(python={"command": None}),
