@@ -72,9 +72,9 @@ options:
     description: What it returned as C(modules).
     type: dict
   containers:
-    description: The running containers of this collection, with C(id) and C(name).
+    description: The running containers of this collection, each as its full id, a space and its name.
     type: list
-    elements: dict
+    elements: str
     default: []
 """
 
@@ -106,7 +106,7 @@ def driver_plan(
     options: Mapping[str, Any],
     versions: Mapping[str, Any] | None = None,
     modules: Mapping[str, Any] | None = None,
-    containers: Sequence[Mapping[str, Any]] = (),
+    containers: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the plan as plain data."""
     try:

@@ -37,17 +37,18 @@ def make_plan(
     given: Mapping[str, Any],
     versions: Mapping[str, Any] | None = None,
     modules: Mapping[str, Any] | None = None,
-    containers: Sequence[Mapping[str, Any]] = (),
+    containers: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the plan.
 
     `versions` and `modules` are what package_versions returned, None as long as it was not asked; `containers` are the
-    running containers of this collection, with id and name.
+    running containers of this collection, each as its full id and its name.
     """
     options = read_options(given)
     if options.gpus == 0:
         return {"wanted": False, "changes": False, "problems": [], "warnings": []}
     state = read_state(host, gpu, options)
+    servers = dict(line.split(" ", 1) for line in containers)
     decision = decide(state, options)
     stream = packages.stream(state, decision, modules)
     asked = versions is not None and not stream
@@ -74,11 +75,15 @@ def make_plan(
         "modules": list(_modules(gpu, state, reload)),
         "stop": _units_to_stop(host, reload, restart),
         "services": list(_services(host, state)),
-        "containers": [container["name"] for container in containers] if reload or restart else [],
+        "containers": list(servers.values()) if reload or restart else [],
         "drained": _drained(host, options),
         "reboot": list(_reboot_reasons(gpu, state)),
     }
-    problems = [*_obstacles(host, gpu, state, options, plan, choice, containers), *decision.problems, *choice.problems]
+    problems = [
+        *_obstacles(host, gpu, state, options, plan, choice, list(servers)),
+        *decision.problems,
+        *choice.problems,
+    ]
     plan["problems"] = [item for item in problems if item["severity"] == "error"]
     plan["warnings"] = [item for item in problems if item["severity"] == "warning"]
     plan["changes"] = _changes(plan)
@@ -92,7 +97,7 @@ def _obstacles(
     options: Options,
     plan: Facts,
     choice: packages.Choice,
-    containers: Sequence[Mapping[str, Any]],
+    servers: Sequence[str],
 ) -> Iterator[dict[str, Any]]:
     yield from obstacles.hardware_problems(gpu)
     yield from obstacles.unit_problems(host, state)
@@ -101,7 +106,7 @@ def _obstacles(
     names = [*choice.remove, *(package.name for package in [*choice.pin, *choice.install])]
     yield from obstacles.held_problems(host, state, names)
     if plan["disruptive"]:
-        yield from obstacles.process_problems(gpu, [container["id"] for container in containers])
+        yield from obstacles.process_problems(gpu, servers)
 
 
 def _packages(

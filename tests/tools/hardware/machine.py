@@ -88,7 +88,9 @@ class Driver:
 
 def configuration() -> dict[str, Any]:
     """Return what is asked for, with what was changed since the boot."""
-    return {**DEFAULTS, **_read(CONFIGURATION), **_read(CHANGES)}
+    wanted = {**DEFAULTS, **_read(CONFIGURATION), **_read(CHANGES)}
+    alive = [one for one in wanted["processes"] if not one.get("real") or Path("/proc", str(one["pid"])).is_dir()]
+    return {**wanted, "processes": alive}
 
 
 def change(changes: dict[str, Any]) -> None:

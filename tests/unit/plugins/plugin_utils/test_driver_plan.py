@@ -379,7 +379,7 @@ def busy(container: str | None) -> dict[str, Any]:
 
 
 def test_processes_are_asked_about_only_before_a_change() -> None:
-    there, own = good_host("debian12", GOOD), [{"id": "a" * 64, "name": "gpt-oss-20b"}]
+    there, own = good_host("debian12", GOOD), ["a" * 64 + " gpt-oss-20b"]
     assert make_plan(there, busy(None), {})["problems"] == []
     foreign = make_plan(there, busy(None), {"branch": "590"}, containers=own)
     assert ids(foreign) == ["foreign_gpu_process"]
