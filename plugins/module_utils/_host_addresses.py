@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Sequence
+
+from ansible.module_utils.urls import ConnectionError as OwnError
+from ansible.module_utils.urls import open_url
 
 TIMEOUT = 8.0
 
@@ -27,15 +29,14 @@ def ask(url: str, timeout: float = TIMEOUT) -> dict[str, Any]:
     started = time.monotonic()
     status, error = None, ""
     try:
-        request = urllib.request.Request(url, method="GET", headers={"User-Agent": "gpt_oss.fleet"})
-        with urllib.request.urlopen(request, timeout=timeout) as reply:
+        with open_url(url, timeout=timeout, http_agent="gpt_oss.fleet") as reply:
             status = reply.status
     except urllib.error.HTTPError as exc:
         status = exc.code
         error = f"HTTP {exc.code}" if exc.code >= 500 else ""
     except urllib.error.URLError as exc:
         error = str(exc.reason)
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, OwnError) as exc:
         error = str(exc)
     return {
         "ok": status is not None and status < 500,
