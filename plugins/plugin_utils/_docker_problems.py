@@ -169,9 +169,8 @@ def _move_problem(move: Mapping[str, Any]) -> Problem:
         f"move it by hand: systemctl stop {service}; mkdir -p {new}; rsync -aHAXS {old}/ {new}/; mv {old} {old}.old; "
         f"run this again; remove {old}.old when all is well. Or set {move['what']} back"
     )
-    return _error(
-        f"{move['what']}_occupied", f"{new}, with nothing left behind", f"images or containers in {old}", remedy
-    )
+    found = f"images, containers or volumes in {old}"
+    return _error(f"{move['what']}_occupied", f"{new}, with nothing left behind", found, remedy)
 
 
 def _uses_containerd_store(host: Mapping[str, Any], options: Mapping[str, Any], engine: Engine) -> bool:
