@@ -708,6 +708,11 @@ def test_what_fails_a_host(fail_on: str, error_fails: bool, warning_fails: bool)
     assert judge(host(cgroup=1), b200(), fail_on=fail_on)["ok"] is not warning_fails
 
 
+def test_an_error_that_is_let_pass_is_told_as_such() -> None:
+    found = judge(host(python={"command": None}), b200(), fail_on="never")
+    assert found["sentence"].startswith("let pass: 1 error (")
+
+
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="wanted one of error, warning, never, found 'always'"):
         judge(host(), b200(), fail_on="always")
