@@ -808,3 +808,17 @@ def test_what_nvidia_smi_says_of_sound_gpus(name: str, gpu: Fact, expected: list
     bus = [{**gpu["pci"][0], "address": device["pci_address"]} for device in devices]
     found = judge(host(), {**gpu, "devices": list(devices), "pci": bus}, servers=[])
     assert [problem["id"] for problem in found["problems"]] == expected
+
+
+@pytest.mark.parametrize("gpus", [None, 0, 8])
+def test_what_could_not_be_found_out_breaks_nothing(gpus: int | None) -> None:
+    assert preflight_problems({}, {}, gpus=gpus)["problems"]
+    for name in host():
+        judge(host(**{name: None}), b200(), gpus=gpus)
+        judge({key: value for key, value in host().items() if key != name}, b200(), gpus=gpus)
+    for name in b200():
+        judge(host(), {**b200(), name: None}, gpus=gpus)
+    for name in device(0, "B200"):
+        judge(host(), b200(device=(0, {name: None})), gpus=gpus)
+    for server in ({"name": "a"}, {"port": "x", "gpus": None, "tensor_parallel_size": "many"}, {"bind_address": "me"}):
+        judge(host(), b200(), gpus=gpus, servers=[server])
