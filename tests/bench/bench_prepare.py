@@ -55,6 +55,7 @@ def environment() -> dict[str, str]:
     collections = folder("BENCH_COLLECTIONS", needs, "collections")
     return {
         **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / '.ansible/collections'}:{collections}",
         "ANSIBLE_ROLES_PATH": roles,
