@@ -141,11 +141,10 @@ def _files(
     nouveau = gpu["driver"]["nouveau_loaded"]
     wanted = files.differing(host, state, nouveau, release, options.keep_from_upgrades)
     blacklisted = any(item["path"] == files.BLACKLIST for item in wanted)
-    initramfs = ["dracut", "--force"] if state.family == "redhat" else ["update-initramfs", "-u"]
     return {
         "files": wanted,
         "automatic": files.automatic_line(host, options.keep_from_upgrades) if state.family == "redhat" else "",
-        "initramfs": initramfs if blacklisted else [],
+        "initramfs": blacklisted,
     }
 
 
