@@ -26,7 +26,14 @@ DOCKER: dict[str, Any] = {
     "module_hotfixes": False,
     "priority": None,
 }
-FOLDER = {"uri": "/srv/debs", "folder": True, "trusted": True, "suite": "/", "components": [], "architectures": []}
+FOLDER: dict[str, Any] = {
+    "uri": "/srv/debs",
+    "folder": True,
+    "trusted": True,
+    "suite": "/",
+    "components": [],
+    "architectures": [],
+}
 
 
 def text(manager: str = "apt", **changes: Any) -> str:
