@@ -38,7 +38,7 @@ _value:
     - C(installs), whether packages come, C(install), C(version), C(upgrade) and C(remove), which.
     - C(settings) and C(defaults) for the configuration file; C(containerd_root) where that has to change; C(moves), the
       folders that shall lie elsewhere, with the C(evidence) that tells whether there is something in the old place.
-    - C(start) and C(enable) for the service.
+    - C(start) and C(enable) for the service, and C(reload), whether it has not taken over yet what it could have.
     - C(problems), a list of problems in the shape that all roles share.
   type: dict
 """

@@ -19,6 +19,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._docker_state import
     data_roots,
     engine_of,
     is_at_least,
+    is_reload_due,
     same_folder,
     satisfies,
 )
@@ -47,6 +48,7 @@ def plan(host: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         "moves": moves(host, options),
         "containerd_root": options["containerd_root"] if changes_containerd(host, options) else "",
         "start": not engine.running,
+        "reload": is_reload_due(host),
         "enable": must_enable(host),
     }
     return {**draft, "problems": problems_of(host, options, engine, wanted, draft)}

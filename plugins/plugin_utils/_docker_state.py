@@ -92,6 +92,14 @@ def data_roots(host: Mapping[str, Any]) -> list[str]:
     return [str(written)] if written else [str(told or DEFAULT_DATA_ROOT), DEFAULT_DATA_ROOT]
 
 
+def is_reload_due(host: Mapping[str, Any]) -> bool:
+    """Tell whether daemon.json has settings that the engine could have taken over without a restart and has not."""
+    written, docker = written_settings(host), host.get("docker") or {}
+    told = {"live-restore": docker.get("live_restore"), "default-runtime": docker.get("default_runtime")}
+    stale = any(key in written and told[key] is not None and written[key] != told[key] for key in told)
+    return bool(docker) and (stale or not set(written.get("runtimes") or {}) <= set(docker.get("runtimes") or []))
+
+
 def containerd_root(host: Mapping[str, Any]) -> str:
     """Return where containerd is configured to keep its data."""
     return str(host.get("containerd_root") or DEFAULT_CONTAINERD_ROOT)

@@ -16,6 +16,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._docker_state import
     is_at_least,
     same_folder,
     satisfies,
+    upstream,
     written_settings,
 )
 
@@ -32,6 +33,9 @@ def unmet(host: Mapping[str, Any], options: Mapping[str, Any], pending: Collecti
     if not is_at_least(engine.version, options["minimum_version"]) or not satisfies(engine.version, options["version"]):
         wanted = options["version"] or f"{options['minimum_version']} or newer"
         found.append(f"wanted engine {wanted}, found {engine.version}")
+    running = upstream(str(host["docker"].get("version")))
+    if running != engine.version:
+        found.append(f"wanted the installed engine {engine.version} to run, found that {running} still does")
     found += _settings_not_in_force(host, options, pending)
     root = options["containerd_root"]
     if root and not same_folder(root, containerd_root(host)):

@@ -51,6 +51,25 @@ def test_is_at_least(version: str, floor: str, is_it: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "due"),
+    [
+        (bare(), False),
+        ({**bare(), "daemon_json": {"settings": {"live-restore": True}}}, False),
+        (official(), False),
+        (official(written={"live-restore": True}), True),
+        (official(written={"live-restore": True}, live_restore=True), False),
+        (official(written={"default-runtime": "nvidia"}), True),
+        (official(written={"runtimes": {"nvidia": "nvidia-container-runtime"}}), True),
+        (official(written={"runtimes": {"nvidia": "x"}}, runtimes=["nvidia", "runc"]), False),
+        # What needs a restart is none of its business.
+        (official(written={"log-driver": "journald"}), False),
+    ],
+)
+def test_is_reload_due(host: dict[str, Any], due: bool) -> None:
+    assert _docker_state.is_reload_due(host) is due
+
+
+@pytest.mark.parametrize(
     ("host", "origin", "version", "running"),
     [
         (bare(), "", "", False),

@@ -26,6 +26,12 @@ GOOD = official(written=DEFAULTS, live_restore=True)
         (official(written=DEFAULTS), {}, ["live-restore"], []),
         (GOOD, {"settings": {"log-driver": "journald"}}, [], ["wanted log-driver 'journald' in force"]),
         (GOOD, {"settings": {"runtimes": {"nvidia": {"path": "x"}}}}, [], ["the runtimes nvidia registered"]),
+        (
+            {**GOOD, "docker": {**GOOD["docker"], "version": "28.1.0"}},
+            {},
+            [],
+            ["28.2.2 to run, found that 28.1.0 still"],
+        ),
         (GOOD, {"containerd_root": "/c"}, [], ["wanted containerd's root /c"]),
         (distributed(written=DEFAULTS, live_restore=True), {"source": "official"}, [], ["still to be done: install"]),
     ],

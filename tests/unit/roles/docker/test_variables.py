@@ -78,7 +78,7 @@ def test_the_variables_can_be_checked_before_anything_is_known_of_the_host() -> 
     assert render("docker_distribution_packages") == []
 
 
-RUNNING = {"installs": False, "start": False, "enable": False, "install": []}
+RUNNING = {"installs": False, "start": False, "enable": False, "reload": False}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,9 @@ RUNNING = {"installs": False, "start": False, "enable": False, "install": []}
         ({}, [], ["log-opts"], True, "restarted", True),
         ({"start": True}, ["labels"], [], False, "started", True),
         ({"enable": True}, [], [], False, "", True),
+        # A run before was cut off after it had written the file.
+        ({"reload": True}, [], [], False, "reloaded", True),
+        ({"reload": True, "installs": True, "start": True}, [], [], False, "started", True),
         ({"installs": True, "start": True}, ["labels"], [], False, "started", True),
     ],
 )
@@ -112,6 +115,7 @@ def test_what_is_done_with_the_daemon(
             "changed_keys": changed_keys,
             "restart_keys": restart_keys,
         },
+        "__docker_containerd_config": {"changed": False},
         "gpt_oss_docker_restart": {"restart": restart},
     }
     assert render("__docker_action", bare(), **variables) == action
