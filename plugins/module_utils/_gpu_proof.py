@@ -75,7 +75,7 @@ def diagnose_engine(text: str, return_code: int, seconds: int) -> Diagnosis:
 
 
 def judge(report: Mapping[str, Any], expected: int, uuids: Sequence[str]) -> list[Diagnosis]:
-    """Return what is wrong with what the container saw; `uuids` are the host's GPUs, if they are known."""
+    """Return what is wrong with what the container saw: `expected` GPUs (0: at least one); `uuids` are the host's."""
     error = report.get("error")
     if error:
         return [_from_error(error, report)]
@@ -144,13 +144,13 @@ def _bad_devices(report: Mapping[str, Any]) -> Iterator[Diagnosis]:
 
 def _missing_devices(report: Mapping[str, Any], expected: int, uuids: Sequence[str]) -> Iterator[Diagnosis]:
     seen = [device["uuid"] for device in report["devices"]]
-    if len(seen) == expected:
+    if len(seen) == (expected or max(1, len(seen))):
         return
     missing = [uuid for uuid in uuids if uuid not in seen]
     which = f"; not there: {', '.join(missing)}" if missing else ""
     if not seen:
         known = CUDA_CAUSES[100]
-        yield Diagnosis(known.name, f"{known.cause}, {expected} are expected{which}", known.remedy)
+        yield Diagnosis(known.name, f"{known.cause}, {expected or 'some'} are expected{which}", known.remedy)
         return
     visible = (report.get("environment") or {}).get("NVIDIA_VISIBLE_DEVICES", "")
     yield Diagnosis(

@@ -164,17 +164,18 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def expected_count(params: dict[str, Any]) -> int:
-    """Return how many GPUs must be usable."""
-    return int(params["count"] or len(gpu_ids(params["gpus"])) or len(params["uuids"]) or 1)
+    """Return how many GPUs must be usable; 0 for at least one."""
+    return int(params["count"] or len(gpu_ids(params["gpus"])) or len(params["uuids"]))
 
 
 def fail(module: AnsibleModule, problems: list[Diagnosis], **result: Any) -> None:
     """End with all causes and remedies."""
     params = module.params
     lines = "\n".join(f"- {problem.cause}; {problem.remedy}" for problem in problems)
-    wanted = f"{expected_count(params)} usable GPUs in a container of {params['image']} ({params['gpu_access']})"
+    where = f"in a container of {params['image']} ({params['gpu_access']})"
     told = [{"name": problem.name, "cause": problem.cause, "remedy": problem.remedy} for problem in problems]
-    module.fail_json(msg=f"expected {wanted}, found:\n{lines}", problems=told, **result)
+    wanted = f"expected {expected_count(params) or 'at least one'} usable GPUs {where}, found:"
+    module.fail_json(msg=f"{wanted}\n{lines}", problems=told, **result)
 
 
 def execute(module: AnsibleModule, command: list[str]) -> tuple[int, str, str]:

@@ -286,6 +286,7 @@ def test_packages_are_not_changed_under_containers_with_gpus(driver: str, refuse
     mixed = packages("1.18.0-1", "1.18.0-1", "1.17.8-1", "1.17.8-1")
     known = host(packages=mixed, docker=docker("28.2.2", cgroup_driver=driver, running_containers=1))
     assert ("gpu_containers_running" in ids(toolkit_plan(known, busy))) == refused
+    assert ids(toolkit_plan(known, gpu())) == []
     assert ids(toolkit_plan(known, busy, restart="always")) == []
 
 

@@ -163,6 +163,11 @@ def test_causes_seen_in_the_container(changes: dict[str, Any], name: str, words:
     assert all(word in text for word in words), text
 
 
+def test_at_least_one_is_enough_where_no_number_is_known() -> None:
+    assert judge(report(3), 0, []) == []
+    assert [problem.name for problem in judge(report(0), 0, [])] == ["no_device"]
+
+
 def test_all_bad_devices_are_named() -> None:
     busy = error("cuDevicePrimaryCtxRetain", 46, "CUDA_ERROR_DEVICE_UNAVAILABLE")
     problems = judge(report(devices=[device(0, busy), device(1, busy), device(2)]), 8, [])

@@ -26,7 +26,7 @@ def test_it_asks_for_gpus_as_the_servers_module_does() -> None:
         ({"count": 8, "gpus": "all", "uuids": []}, 8),
         ({"count": None, "gpus": "0,1,2", "uuids": ["a"]}, 3),
         ({"count": None, "gpus": "all", "uuids": ["a", "b"]}, 2),
-        ({"count": None, "gpus": "all", "uuids": []}, 1),
+        ({"count": None, "gpus": "all", "uuids": []}, 0),
     ],
 )
 def test_expected_count(params: dict[str, Any], expected: int) -> None:
