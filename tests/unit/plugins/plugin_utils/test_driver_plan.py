@@ -450,3 +450,31 @@ def test_stopped_servers_are_remembered() -> None:
     there = good_host("debian12", GOOD, files={"/var/lib/gpt_oss/drained": "a b\n"})
     plan = make_plan(there, gpu(loaded=GOOD, manager=GOOD), {"state_file": "/var/lib/gpt_oss/drained"})
     assert (plan["drained"], plan["changes"]) == (["a", "b"], True)
+
+
+def test_a_mend_never_goes_back() -> None:
+    older = cuda_apt(releases=("580.82.07",))
+    plan = make_plan(good_host("debian12", GOOD), gpu(loaded=GOOD, flavour="proprietary", manager=GOOD), {}, older)
+    assert ids(plan) == ["driver_not_offered"]
+    assert "580.95.05 or newer" in plan["problems"][0]["wanted"]
+
+
+def test_no_release_below_the_floor_is_chosen() -> None:
+    plan = make_plan(host(), gpu(), {"branch": "570"}, cuda_apt(releases=("570.124.06",)))
+    assert ids(plan) == ["driver_not_offered"]
+
+
+def test_headers_come_only_with_a_driver() -> None:
+    facts = gpu(loaded=GOOD, manager=GOOD)
+    facts["fabric_manager"]["nvlsm"] = False
+    there = good_host("debian12", GOOD)
+    del there["packages"]["nvlsm"]
+    assert make_plan(there, facts, {})["packages"]["needed"]
+    assert make_plan(there, facts, {}, cuda_apt())["packages"]["install"] == ["nvlsm"]
+
+
+def test_one_gpu_in_a_virtual_machine_has_no_fabric() -> None:
+    plan = make_plan(good_host("debian12", GOOD), gpu(loaded=GOOD, nvlink5=False), {})
+    assert (plan["fabric"], plan["packages"]["needed"]) == ("none", False)
+    asked = make_plan(good_host("debian12", GOOD), gpu(loaded=GOOD, nvlink5=False), {"fabric": "nvlink5"})
+    assert asked["fabric"] == "nvlink5"
