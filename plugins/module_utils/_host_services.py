@@ -18,11 +18,22 @@ def services(reader: Reader, units: Sequence[str]) -> dict[str, dict[str, Any]]:
         return {}
     shown = reader.output("systemctl", "show", "--property=LoadState,ActiveState,UnitFileState", "--", *units)
     found = parse_show(shown or "", units)
+    # What `show` says of the next boot is as old as the last reload; roles enable units without one.
+    listed = reader.output("systemctl", "list-unit-files", "--no-legend", "--no-pager", "--", *units) if found else ""
+    for unit, state in parse_unit_files(listed or "").items():
+        if unit in found:
+            found[unit]["enabled"] = state
     for unit in units:
         if unit not in found:
             exists = any(reader.exists(f"{folder}/{unit}") for folder in _FOLDERS)
             found[unit] = {"exists": exists, "active": "unknown", "enabled": "unknown"}
     return found
+
+
+def parse_unit_files(text: str) -> dict[str, str]:
+    """Return {unit: enabled, disabled, static...} from the output of systemctl list-unit-files."""
+    lines = [line.split() for line in text.splitlines()]
+    return {fields[0]: fields[1] for fields in lines if len(fields) >= 2}
 
 
 def parse_show(text: str, units: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -95,6 +95,13 @@ def test_services() -> None:
     assert parse_show("System has not been booted with systemd", ["docker.service"]) == {}
 
 
+def test_a_unit_enabled_without_a_reload_counts_as_enabled(tmp_path: Path) -> None:
+    shown = SHOWN.replace("=enabled", "=disabled")
+    listed = "docker.service enabled enabled\nnvidia.path masked -\n"
+    host = reader(tmp_path, {}, {"systemctl show": (0, shown), "systemctl list-unit-files": (0, listed)})
+    assert services(host, ["docker.service", "nvidia.service"])["docker.service"]["enabled"] == "enabled"
+
+
 def test_services_without_systemd(tmp_path: Path) -> None:
     host = reader(tmp_path, {"/lib/systemd/system/docker.service": ""}, {"systemctl": (1, "")})
     assert services(host, ["docker.service", "b.service"]) == {
