@@ -85,6 +85,8 @@ def _faults(state: State) -> Iterator[str]:
         yield f"{gpus} needs {need.hard_floor} or newer, {release} is installed"
     if need and need.open_modules == "required" and state.flavour == "proprietary":
         yield f"{gpus} needs the open kernel modules, the proprietary ones are installed"
+    if need and need.open_modules == "unsupported" and state.flavour == "open":
+        yield f"{gpus} needs the proprietary kernel modules, the open ones are installed"
 
 
 def _fabric_faults(state: State) -> Iterator[str]:

@@ -101,7 +101,7 @@ def _obstacles(
 ) -> Iterator[dict[str, Any]]:
     yield from obstacles.hardware_problems(gpu)
     yield from obstacles.unit_problems(host, state)
-    if plan["action"] in ("install", "change"):
+    if plan["action"] in ("install", "change") or plan["reload"]:
         yield from obstacles.change_problems(host, state, options)
     names = [*choice.remove, *(package.name for package in [*choice.pin, *choice.install])]
     yield from obstacles.held_problems(host, state, names)

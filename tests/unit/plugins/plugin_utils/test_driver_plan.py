@@ -190,6 +190,11 @@ def test_a_driver_that_is_there(
     assert plan["disruptive"] is (action != "none")
 
 
+def test_an_old_gpu_needs_the_proprietary_flavour() -> None:
+    plan = make_plan(good_host("debian12", GOOD), gpu("P100", loaded=GOOD), {})
+    assert (plan["action"], plan["flavour"]) == ("change", "proprietary")
+
+
 def test_the_proprietary_flavour_may_stay_where_it_works() -> None:
     plan = make_plan(good_host("debian12", GOOD), gpu("H100", loaded=GOOD, flavour="proprietary", manager=GOOD), {})
     assert plan["action"] == "none"
@@ -362,6 +367,8 @@ SECURE = [
     (host(), gpu(), {"modules_signed": True}, []),
     (good_host("debian12", GOOD), gpu(loaded=GOOD, manager=GOOD), {}, []),
     (good_host("debian12", GOOD), gpu(loaded=GOOD, manager=GOOD), {"branch": "590"}, ["secure_boot"]),
+    # What is installed may not be signed: unloading what works would leave nothing.
+    (good_host("debian12", GOOD), gpu(loaded="575.57.08", on_disk=GOOD, manager=GOOD), {}, ["secure_boot"]),
 ]
 
 
