@@ -10,10 +10,11 @@ server's memory is limited the command could push the server over the limit, so 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,23 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._spec import wanted_
 
 COMMAND = ("vllm", "collect-env")
 LABEL = "gpt_oss.fleet.environment_of"
+# collect-env lists the packages by pip or uv and ends where neither is in the image. Then the same function is asked to
+# take the list from Python itself; the interpreter is that of the command vllm. (vllm/collect_env.py, get_pip_packages)
+_NO_PIP = re.compile(r"pip or uv module not available|'NoneType' object has no attribute 'splitlines'")
+_WITHOUT_PIP = (
+    "sh",
+    "-c",
+    'read -r line < "$(command -v vllm)"; exec ${line#??} -c "$0"',
+    """
+import importlib.metadata
+import vllm.collect_env as report
+names = {entry.metadata["Name"]: entry.version for entry in importlib.metadata.distributions()}
+shown = [name for name in names if name and any(part in name for part in report.DEFAULT_PIP_PATTERNS)]
+lines = [f"{name}=={names[name]}" for name in sorted(shown)]
+report.get_pip_packages = lambda *unused, **ignored: ("pip3", "\\n".join(lines))
+report.main()
+""",
+)
 _SECONDS_TO_END = 10
 
 
@@ -73,10 +91,9 @@ def place(engine: Engine, parameters: Mapping[str, Any]) -> Place:
 
 def run(engine: Engine, where: Place, name: str, seconds: float) -> str:
     """Return what the command printed. Raises RunError and EngineError."""
-    if where.body is None:
-        output, errors, code = _execute(engine, str((where.container or {})["Id"]), seconds)
-    else:
-        output, errors, code = _run(engine, where.body, name, seconds)
+    output, errors, code = _ended(engine, where, name, COMMAND, seconds)
+    if code and _NO_PIP.search(errors):
+        output, errors, code = _ended(engine, where, name, _WITHOUT_PIP, seconds)
     if code:
         last = "\n".join((errors or output).strip().splitlines()[-15:]) or "nothing was printed"
         raise RunError(
@@ -84,6 +101,12 @@ def run(engine: Engine, where: Place, name: str, seconds: float) -> str:
             f"Try the command by hand; the image must hold vLLM 0.10 or newer with its command vllm"
         )
     return output
+
+
+def _ended(engine: Engine, where: Place, name: str, command: Sequence[str], seconds: float) -> tuple[str, str, int]:
+    if where.body is None:
+        return _execute(engine, str((where.container or {})["Id"]), command, seconds)
+    return _run(engine, {**where.body, "Cmd": list(command)}, name, seconds)
 
 
 def own_body(parameters: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,8 +153,8 @@ def _read_only(bind: str) -> Iterator[dict[str, Any]]:
         yield {"Type": "bind", "Source": source, "Target": target, "ReadOnly": True}
 
 
-def _execute(engine: Engine, container_id: str, seconds: float) -> tuple[str, str, int]:
-    execution_id, stream = engine.execute(container_id, list(COMMAND))
+def _execute(engine: Engine, container_id: str, command: Sequence[str], seconds: float) -> tuple[str, str, int]:
+    execution_id, stream = engine.execute(container_id, list(command))
     try:
         received, ended = read_output(stream, seconds)
     finally:

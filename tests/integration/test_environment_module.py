@@ -134,3 +134,39 @@ def test_a_command_that_hangs_does_not_stay_in_the_server(
     assert result["failed"] and "within 2 s" in result["msg"], result
     processes = [" ".join(row) for row in engine.top(server)["Processes"]]
     assert len(processes) == 1 and "301" in processes[0], processes
+
+
+NO_PIP = """#!/usr/local/bin/python3
+raise RuntimeError("Could not collect pip list output (pip or uv module not available)")
+"""
+REPORT = """
+DEFAULT_PIP_PATTERNS = {"torch", "numpy"}
+def get_pip_packages(run, patterns=None):
+    raise RuntimeError("Could not collect pip list output (pip or uv module not available)")
+def main():
+    manager, packages = get_pip_packages(None)
+    rule = "=" * 30
+    print(f"{rule}\\n System Info\\n{rule}\\nOS    : x\\n\\n{rule}\\nVersions of relevant libraries\\n{rule}")
+    print("\\n".join(f"[{manager}] {line}" for line in packages.splitlines()))
+"""
+
+
+def test_an_image_without_pip(prefix: str, simulator_image: str, tmp_path: Path) -> None:
+    (tmp_path / "vllm").write_text(NO_PIP)
+    (tmp_path / "vllm").chmod(0o755)
+    package = tmp_path / "path" / "vllm"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "collect_env.py").write_text(REPORT)
+    for name in ("numpy", "other"):
+        (package.parent / f"{name}-1.2.dist-info").mkdir()
+        (package.parent / f"{name}-1.2.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: 1.2\n")
+    result = look(
+        name=prefix,
+        image=simulator_image,
+        gpus="none",
+        environment={"PYTHONPATH": "/path"},
+        volumes=[f"{tmp_path}/vllm:/usr/local/bin/vllm", f"{package.parent}:/path"],
+    )
+    assert not result.get("failed"), result
+    assert result["environment"]["packages"] == [{"manager": "pip", "name": "numpy", "version": "1.2"}]

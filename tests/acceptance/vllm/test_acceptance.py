@@ -91,6 +91,17 @@ def test_smoke_can_fail() -> None:
     assert "London" in run.output and "Paris" in run.output
 
 
+def test_collect_env_tells_the_running_servers_environment() -> None:
+    before = container_id()
+    run = playbook("collect_env", "collect env", {"collect_env_path": str(STATE / "environment")})
+    assert (run.rc, run.changed) == (0, 0), run.output[-4000:]
+    found = json.loads((STATE / "environment" / "hosts" / "acceptance.json").read_text())["servers"][SERVER]
+    assert (found["source"], found["vllm_version"]) == ("server", os.environ["VLLM_VERSION"])
+    assert found["variables"]["VLLM_CPU_KVCACHE_SPACE"] == "1"
+    assert {"torch", "transformers"} <= {package["name"] for package in found["packages"]}
+    assert container_id() == before
+
+
 def test_evaluate_scores_each_cell() -> None:
     run = playbook("evaluate", "evaluate")
     assert run.rc == 0, run.output[-4000:]

@@ -146,22 +146,23 @@ def test_a_key_that_is_not_there_is_no_value() -> None:
 
 
 def test_who_could_not_be_collected_is_told() -> None:
-    hosts = fleet(6)
+    hosts = fleet(7)
     hosts["node2"] = {"servers": {}, "host": None, "gpu": None, "problem": "unreachable"}
     hosts["node3"]["servers"]["gpt-oss-120b"] = {"name": "s", "collected": False, "problem": "no image", "text": ""}
     hosts["node4"]["servers"] = {"other": server()}
     hosts["node5"]["gpu"] = None
     hosts["node6"] = {"servers": {}, "host": None, "gpu": None, "problem": ""}
     found = differences(hosts)
-    assert found["hosts"] == ["node1", "node3", "node4", "node5"]
+    assert found["hosts"] == ["node1", "node3", "node4", "node5", "node7"]
     assert [(row["host"], row["server"]) for row in found["not_collected"]] == [
         ("node2", None),
         ("node3", "gpt-oss-120b"),
+        ("node4", "gpt-oss-120b"),
         ("node6", None),
     ]
     assert found["without_facts"] == {"gpt_oss_gpu": ["node5"]}
     assert keys(found) == [], "what is not known of a host is no difference"
-    assert sentence(found).endswith("Not collected: node2, node3 and node6.")
+    assert sentence(found).endswith("Not collected: node2, node3, node4 and node6.")
     assert "  - node3 (gpt-oss-120b): no image" in short_table(found)
     assert "unreachable" in markdown(found)
 
