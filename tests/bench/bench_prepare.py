@@ -123,7 +123,7 @@ def main() -> None:
     finally:
         if not options.keep:
             call(["molecule", "destroy", "--scenario-name", "prepare"], env)
-    host = next(iter(runs[OURS][0]["executions"]))
+    host = next(iter(runs[THEIRS][0]["executions"]))
     report(runs, host)
     if runs[OURS][-1]["executions"][host] > BUDGET:
         raise SystemExit(f"Wanted: at most {BUDGET} remote executions.")
