@@ -27,7 +27,7 @@ engine:
 test: lint sanity unit differential integration molecule  ## All tests that CI runs, but for real vLLM
 	@echo "make test: everything passed"
 
-test-all: test molecule-all acceptance-vllm  ## Beyond that: other releases, and real vLLM
+test-all: test unit-more molecule-all acceptance-vllm  ## Beyond that: other releases, and real vLLM
 	@echo "make test-all: everything passed"
 
 lint: setup  ## ruff, mypy, ansible-lint (production profile)
@@ -43,6 +43,9 @@ sanity: setup  ## ansible-test sanity, with no ignore entries
 
 unit: setup  ## Unit tests: pure functions, no network, no engine
 	pytest tests/unit
+
+unit-more: setup  ## The same with older CPythons and ansible-cores, as far as this machine has them
+	@tests/tools/versions.sh
 
 differential: setup  ## Our grading, prompts and order against the installed reference harness (Python >= 3.12)
 	@python=$$(tools/reference.sh); case $$? in \
@@ -74,5 +77,5 @@ bench-prepare: setup engine  ## A prepared host looked at again: ours against we
 build:  ## Build the collection's tarball
 	ansible-galaxy collection build --force
 
-.PHONY: help demo clean-demo setup engine test test-all lint sanity unit differential integration molecule molecule-more molecule-all \
+.PHONY: help demo clean-demo setup engine test test-all lint sanity unit unit-more differential integration molecule molecule-more molecule-all \
   acceptance-vllm bench bench-prepare build
