@@ -4,7 +4,7 @@
 """Internal: package_versions - which versions of packages are installed, preferred and available, as apt or dnf say.
 
 The parsers are pure; the commands change nothing. Sources: apt-cache(8), dnf(8), and what
-apt 2.6 and 3.0, dnf 4.14 and dnf5 print.
+apt 2.6 and 3.0 and dnf 4.14 print; dnf5 is followed by its manual, dnf5-repoquery(8).
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def apt_versions(names: list[str], run: Runner) -> Versions:
 def dnf_versions(names: list[str], run: Runner) -> Versions:
     """Return what rpm and dnf know of packages, whose names may be patterns."""
     installed = parse_rpms(_ask(["rpm", "-qa", "--qf", _FIELDS, *names], run))
-    query = ["dnf", "-q", "repoquery", "--available", "--showduplicates", f"--queryformat={_FIELDS}"]
+    # All versions, as long as nothing limits them; dnf5 knows no --showduplicates here.
+    query = ["dnf", "-q", "repoquery", "--available", f"--queryformat={_FIELDS}"]
     available = parse_rpms(_ask([*query, *names], run))
     literal = [name for name in names if not _WILDCARD.search(name)]
     return {

@@ -72,6 +72,7 @@ options:
   key_path:
     description:
       - Where the key is written. It is always written armored, and with O(state=absent) it is removed.
+      - On dnf the key is imported into rpm's keyring too, where it stays.
       - By default V(/etc/apt/keyrings/NAME.asc) or V(/etc/pki/rpm-gpg/RPM-GPG-KEY-NAME).
     type: path
   trusted:

@@ -114,6 +114,34 @@ def test_dnf_names_are_always_answered() -> None:
     assert versions["nosuch"] == {"installed": None, "candidate": None, "available": []}
 
 
+# dnf 4.14, after `dnf module enable nvidia-driver:580-open`.
+MODULES = """\
+nvidia-driver
+Name          Stream          Profiles Summary
+nvidia-driver latest-dkms [d] default  stand-in
+nvidia-driver open-dkms       default  stand-in
+nvidia-driver 580-open [e]    default  stand-in
+
+another repository
+Name          Stream   Profiles    Summary
+nvidia-driver 590-open default [d] stand-in
+postgresql    16 [x]   server      A database
+
+Hint: [d]efault, [e]nabled, [x]disabled, [i]nstalled
+"""
+
+
+def test_modules() -> None:
+    assert _package_versions.parse_modules(MODULES) == {
+        "nvidia-driver": {
+            "streams": ["latest-dkms", "open-dkms", "580-open", "590-open"],
+            "enabled": "580-open",
+            "default": "latest-dkms",
+        },
+        "postgresql": {"streams": ["16"], "enabled": None, "default": None},
+    }
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
