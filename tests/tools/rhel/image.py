@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Make the image of a test host that looks like Rocky Linux: gpt-oss-fleet/bare:rhel9, gpt-oss-fleet/bare:rhel10.
 
 usage: image.py [rhel9|rhel10 ...]

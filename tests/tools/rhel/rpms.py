@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Build signed RPM repositories that stand in for NVIDIA's, Docker's and the distribution's in simulated RHEL hosts.
 
 usage: rpms.py [rhel9|rhel10 ...]
