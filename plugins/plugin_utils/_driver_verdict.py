@@ -56,14 +56,18 @@ def fabric_pending(gpu: Facts, fabric: str) -> bool:
 
 def cause(log: Sequence[str], fabric: str) -> str:
     """Return why the fabric is not up by the fabric manager's notable lines; empty when they do not tell."""
-    starts = [number for number, line in enumerate(log) if "Detected " in line]
-    log = log[starts[-1] :] if starts else log  # What earlier starts met may be mended by now.
     for mark, meaning in _CAUSES:
         if any(mark in line for line in log):
             return meaning
     if fabric == "nvlink5" and any("Detected Pre-NVL5" in line for line in log):
         return _PRE_NVL5
     return _NOTHING_TO_DO if any("NV_WARN_NOTHING_TO_DO" in line for line in log) else ""
+
+
+def last_start(log: Sequence[str]) -> Sequence[str]:
+    """Return the lines of the last start. What earlier ones met may be mended by now."""
+    starts = [number for number, line in enumerate(log) if "Detected " in line]
+    return log[starts[-1] :] if starts else log
 
 
 def _not_loaded(state: State) -> Problem:
@@ -116,7 +120,7 @@ def _census(gpu: Facts, wanted: int | None) -> Iterator[Problem]:
 def _fabric(host: Facts, gpu: Facts, state: State, waited: float) -> Iterator[Problem]:
     if state.fabric == "none":
         return
-    manager, log = gpu["fabric_manager"], gpu["fabric_manager"]["log"]
+    manager, log = gpu["fabric_manager"], last_start(gpu["fabric_manager"]["log"])
     active = (host["services"].get(FABRIC_MANAGER) or {}).get("active", "absent")
     told = cause(log, state.fabric)
     lines = f"; it said: {' | '.join(log[-3:])}" if log else ""

@@ -6,7 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._driver_verdict import cause, fabric_pending, unmet
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._driver_verdict import (
+    cause,
+    fabric_pending,
+    last_start,
+    unmet,
+)
 from driver_examples import device, good_host, gpu, host
 
 GOOD = "580.95.05"
@@ -97,7 +102,7 @@ CAUSES = [
 
 @pytest.mark.parametrize(("log", "fabric", "meaning"), CAUSES)
 def test_the_log_tells_the_cause(log: list[str], fabric: str, meaning: str) -> None:
-    told = cause(log, fabric)
+    told = cause(last_start(log), fabric)
     assert meaning in told
     assert bool(told) is bool(meaning)
 
