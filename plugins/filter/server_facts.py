@@ -16,7 +16,12 @@ description:
 positional: _input
 options:
   _input:
-    description: The results of a loop of M(gpt_oss.fleet.vllm_container) over descriptions of servers.
+    description: The results of a loop of M(gpt_oss.fleet.vllm_container) over the names of servers.
+    type: list
+    elements: dict
+    required: true
+  servers:
+    description: The descriptions of these servers, as P(gpt_oss.fleet.resolve_servers#filter) returns them.
     type: list
     elements: dict
     required: true
@@ -30,7 +35,7 @@ options:
 EXAMPLES = r"""
 - name: Register the servers
   ansible.builtin.set_fact:
-    gpt_oss_servers: "{{ result.results | gpt_oss.fleet.server_facts(models=gpt_oss_models) }}"
+    gpt_oss_servers: "{{ result.results | gpt_oss.fleet.server_facts(servers=servers, models=gpt_oss_models) }}"
 """
 
 RETURN = r"""
@@ -47,15 +52,17 @@ from typing import Any
 
 
 def server_facts(
-    results: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()
+    results: Sequence[Mapping[str, Any]],
+    servers: Sequence[Mapping[str, Any]],
+    models: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Return one row for each result that tells of a server."""
     commits = {model["repo_id"]: model["commit"] for model in models}
-    return [_fact(result, commits) for result in results if result.get("server")]
+    descriptions = {server["name"]: server for server in servers}
+    return [_fact(result, descriptions[result["item"]], commits) for result in results if result.get("server")]
 
 
-def _fact(result: Mapping[str, Any], commits: Mapping[str, str]) -> dict[str, Any]:
-    description = result["item"]
+def _fact(result: Mapping[str, Any], description: Mapping[str, Any], commits: Mapping[str, str]) -> dict[str, Any]:
     metadata = description["metadata"]
     return {
         **result["server"],

@@ -116,6 +116,14 @@ def test_all_that_is_wrong_with_a_host_is_said_at_once(host: Host, tmp_path: Pat
     assert not (tmp_path / "state").exists()
 
 
+def test_a_server_that_fails_shows_no_secret_of_its_entry(host: Host) -> None:
+    entry = {**host.server, "image": "gpt-oss-fleet/no-such-image:1", "environment": {"HF_TOKEN": "hf_kept-to-itself"}}
+    run = host.play("serve", vllm_servers=[entry], vllm_simulator_wanted=False)
+    assert run.returncode != 0
+    assert "no-such-image" in run.stdout
+    assert "kept-to-itself" not in run.stdout + run.stderr
+
+
 @pytest.mark.parametrize("playbook", ["deploy", "teardown"])
 def test_an_inventory_without_hosts_is_refused(playbook: str, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("all: {}\n")

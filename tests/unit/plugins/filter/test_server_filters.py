@@ -38,12 +38,12 @@ def test_server_problems() -> None:
 
 
 def test_server_facts() -> None:
-    item = resolve_servers.resolve_servers([GOOD], **DATA_OPTIONS)[0]
+    servers = resolve_servers.resolve_servers([GOOD], **DATA_OPTIONS)
     results: list[dict[str, Any]] = [
-        {"item": item, "server": {"name": "good", "endpoint": "e"}},
-        {"item": item, "skipped": True},
+        {"item": "good", "server": {"name": "good", "endpoint": "e"}},
+        {"item": "good", "skipped": True},
     ]
-    facts = server_facts.server_facts(results, [{"repo_id": "openai/gpt-oss-20b", "commit": "c" * 40}])
+    facts = server_facts.server_facts(results, servers, [{"repo_id": "openai/gpt-oss-20b", "commit": "c" * 40}])
     assert facts == [
         {
             "name": "good",
@@ -55,4 +55,4 @@ def test_server_facts() -> None:
             "revision": "c" * 40,
         }
     ]
-    assert server_facts.server_facts(results)[0]["revision"] is None
+    assert server_facts.server_facts(results, servers)[0]["revision"] is None
