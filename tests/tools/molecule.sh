@@ -20,8 +20,8 @@ run() { # run SCENARIO[@RELEASE]
         echo "molecule: $1 passed in $((SECONDS - started)) s"
         return
     fi
-    echo "molecule: $1 FAILED after $((SECONDS - started)) s; the end of $log:"
-    grep -v 'SCENARIO RECAP\|^$' "$log" | tail -n 60 | sed "s/^/    /"
+    echo "molecule: $1 FAILED after $((SECONDS - started)) s; what $log says before the clean-up:"
+    sed -E 's/\x1b\[[0-9;]*m//g; s/^ *│ ?//; /^ *$/d' "$log" | sed '/Executed: Failed/q' | tail -n 60 | sed 's/^/    /'
     return 1
 }
 
