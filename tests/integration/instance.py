@@ -52,7 +52,7 @@ class Instance:
         """Return the digest of each file below the folders."""
         script = 'find "$@" -type f -exec sha256sum {} + 2>/dev/null || true'
         lines = self.run("sh", "-c", script, "sh", *folders).splitlines()
-        return {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
+        return {path: digest for digest, path in (line.split("  ", 1) for line in lines)}
 
     def serve(self, folder: str, port: int) -> str:
         """Serve a folder over HTTP inside the instance; returns the address."""
@@ -62,7 +62,7 @@ class Instance:
 
     def wait_for(self, address: str) -> None:
         """Wait until something listens."""
-        for _ in range(100):
+        for _unused in range(100):
             done = subprocess.run(
                 ["docker", "exec", self.name, "bash", "-c", f": < {address}"], capture_output=True, check=False
             )

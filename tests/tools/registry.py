@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """A container registry of one image, for hosts that reach none.
 
 usage: registry.py make FOLDER IMAGE     lay out an image of this machine's engine, as python:1; on the controller

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Build signed apt repositories that stand in for NVIDIA's, Docker's and Debian's in test hosts.
 
 usage: build.py [REPOSITORY ...] [debian12|debian13 ...]        (default: all repositories, both releases)

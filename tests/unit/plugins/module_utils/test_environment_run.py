@@ -44,7 +44,7 @@ def container(memory: int = 0, **state: Any) -> dict[str, Any]:
     }
 
 
-def engine(found: dict[str, Any] | None, image: dict[str, Any] | None = IMAGE) -> Engine:
+def engine(found: dict[str, Any] | None, image: dict[str, Any] | None) -> Engine:
     return cast(Engine, Known(found, image))
 
 
@@ -63,7 +63,7 @@ def engine(found: dict[str, Any] | None, image: dict[str, Any] | None = IMAGE) -
     ],
 )
 def test_where(found: dict[str, Any] | None, source: str, expected: str) -> None:
-    where = place(engine(found), {**PARAMETERS, "source": source})
+    where = place(engine(found, IMAGE), {**PARAMETERS, "source": source})
     assert where.source == expected
     assert where.image == ("r:0" if expected == "server" else "r:1")
     assert where.image_digest == "r@sha256:2"
@@ -103,6 +103,6 @@ def test_a_container_of_its_own(tmp_path: Path) -> None:
 
 
 def test_the_command_as_one_would_type_it() -> None:
-    assert place(engine(container()), PARAMETERS).command == "docker exec s vllm collect-env"
-    own = place(engine(None), {**PARAMETERS, "gpus": "none"}).command
+    assert place(engine(container(), IMAGE), PARAMETERS).command == "docker exec s vllm collect-env"
+    own = place(engine(None, IMAGE), {**PARAMETERS, "gpus": "none"}).command
     assert own == 'docker run --rm --network none --entrypoint "" r:1 vllm collect-env'

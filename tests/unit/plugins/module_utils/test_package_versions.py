@@ -160,7 +160,7 @@ def test_a_broken_dnf_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "order"),
+    ("first", "second", "order"),
     [
         ("1.0", "1.0", 0),
         ("1.0", "1.1", -1),
@@ -178,9 +178,9 @@ def test_a_broken_dnf_is_no_answer() -> None:
         ("1.el9", "1.el10", -1),
     ],
 )
-def test_order_of_rpm_versions(one: str, other: str, order: int) -> None:
-    assert _rpm_version.compare(one, other) == order
-    assert _rpm_version.compare(other, one) == -order
+def test_order_of_rpm_versions(first: str, second: str, order: int) -> None:
+    assert _rpm_version.compare(first, second) == order
+    assert _rpm_version.compare(second, first) == -order
 
 
 def test_an_epoch_wins() -> None:

@@ -24,7 +24,7 @@ RELEASES = ("570.124.06", "570.133.20", "575.57.08", "580.82.07", "580.95.05", "
 
 def host(system: str = "debian12", **changes: Any) -> dict[str, Any]:
     name, version, family, kernel = SYSTEMS[system]
-    major = int(version.split(".")[0])
+    major = int(version.partition(".")[0])
     system_facts = {"id": name, "version": version, "major": major, "family": family, "name": f"{name} {version}"}
     facts: dict[str, Any] = {
         "distribution": system_facts,
