@@ -119,9 +119,17 @@ def fabric_of(gpu: Mapping[str, Any], name: str | None, asked: str) -> Fabric:
         return "nvlink5"
     if gpu["nvswitches"]:
         return "nvswitch"
-    if gpu["nvlink5"] is None and name and _NVLINK5_MODEL.search(name):
+    if gpu["nvlink5"] is None and name and _NVLINK5_MODEL.search(name) and not _managed_outside(gpu):
         return "nvlink5"
     return "none"
+
+
+def _managed_outside(gpu: Mapping[str, Any]) -> bool:
+    """Tell whether the GPUs are in a fabric that this host does not manage, as those of a virtual machine are."""
+    fabrics = [device.get("fabric") or {} for device in gpu["devices"]]
+    return bool(fabrics) and all(
+        (fabric.get("state"), fabric.get("status")) == ("Completed", "Success") for fabric in fabrics
+    )
 
 
 def release_of(version: str) -> str:

@@ -39,8 +39,9 @@ def version(case: Case) -> Iterator[Problem]:
         yield problem("driver_too_old", "error", "driver", wanted, found, remedy, ROLE)
     elif older(found, needs.recommended_floor):
         wanted = f"{needs.recommended_floor} or newer (CUDA 13)"
-        remedy = f"{_RUN}, or serve with images made for CUDA 12 (tags -cu129)"
-        yield problem("driver_old", "warning", "driver", wanted, found, remedy, ROLE)
+        branch = needs.recommended_floor
+        remedy = f"set nvidia_driver_branch to {branch} or newer, or serve with images made for CUDA 12 (tags -cu129)"
+        yield problem("driver_old", "warning", "driver", wanted, found, remedy)
 
 
 def flavour(case: Case) -> Iterator[Problem]:
@@ -63,9 +64,9 @@ def library(case: Case) -> Iterator[Problem]:
         yield problem("driver_mismatch", "error", "driver", "module and libraries of one version", found, remedy, ROLE)
     elif case.driver.get("loaded") and state != "ok":
         found = said or ("no nvidia-smi" if state == "absent" else f"exit code {smi.get('exit_code')}")
-        remedy = f"{_RUN}, or install the driver's utilities" if state == "absent" else "look at the kernel log, reboot"
-        mended = ROLE if state == "absent" else None
-        yield problem("smi_failed", "error", "nvidia-smi", "an answer", found, remedy, mended)
+        absent = "install the package of the driver's release that brings nvidia-smi"
+        remedy = absent if state == "absent" else "look at the kernel log, reboot"
+        yield problem("smi_failed", "error", "nvidia-smi", "an answer", found, remedy)
 
 
 def nouveau(case: Case) -> Iterator[Problem]:

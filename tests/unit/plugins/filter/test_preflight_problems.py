@@ -369,7 +369,7 @@ CASES: list[tuple[Fact, Fact, dict[str, Any], str, str, str | None, str, str, st
         host(),
         b200(driver={"version": "575.57.08"}, fabric_manager={"version": "575.57.08"}),
         {},
-        *("driver_old", "warning", "nvidia_driver"),
+        *("driver_old", "warning", None),
         *("580 or newer (CUDA 13)", "575.57.08", "-cu129"),
     ),
     (

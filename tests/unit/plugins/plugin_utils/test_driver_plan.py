@@ -485,3 +485,11 @@ def test_one_gpu_in_a_virtual_machine_has_no_fabric() -> None:
     assert (plan["fabric"], plan["packages"]["needed"]) == ("none", False)
     asked = make_plan(good_host("debian12", GOOD), gpu(loaded=GOOD, nvlink5=False), {"fabric": "nvlink5"})
     assert asked["fabric"] == "nvlink5"
+
+
+def test_a_virtual_machine_whose_fabric_is_managed_outside_needs_no_fabric_manager() -> None:
+    outside = gpu(loaded=GOOD, nvlink5=None, nvswitches=0)
+    plan = make_plan(good_host("debian12", GOOD), outside, {})
+    assert plan["fabric"] == "none"
+    waiting = gpu(loaded=GOOD, nvlink5=None, devices=[device(n, state="In Progress") for n in range(8)])
+    assert make_plan(good_host("debian12", GOOD), waiting, {})["fabric"] == "nvlink5"
