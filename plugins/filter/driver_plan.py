@@ -15,15 +15,9 @@ description:
   - Compares what a host has with what its GPUs need and what was asked for. It looks at nothing itself.
   - A driver that works is left alone, unless a branch or a version is asked for.
 positional: _input, gpu, options
+extends_documentation_fragment:
+  - gpt_oss.fleet.facts
 options:
-  _input:
-    description: The fact C(gpt_oss_host).
-    type: dict
-    required: true
-  gpu:
-    description: The fact C(gpt_oss_gpu).
-    type: dict
-    required: true
   options:
     description: What is asked for.
     type: dict

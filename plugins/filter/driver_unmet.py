@@ -14,15 +14,9 @@ author:
 description:
   - Judges driver, number of GPUs and NVLink fabric by the facts, and names the cause where a log tells it.
 positional: _input, gpu, options, release
+extends_documentation_fragment:
+  - gpt_oss.fleet.facts
 options:
-  _input:
-    description: The fact C(gpt_oss_host).
-    type: dict
-    required: true
-  gpu:
-    description: The fact C(gpt_oss_gpu).
-    type: dict
-    required: true
   options:
     description: What is asked for, as for P(gpt_oss.fleet.driver_plan#filter).
     type: dict

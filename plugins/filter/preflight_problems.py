@@ -18,15 +18,9 @@ description:
     is not given and a server asks for GPUs, or there is no server and the bus shows GPUs.
   - Asks nothing of the host. The role P(gpt_oss.fleet.preflight#role) tells what each problem means.
 positional: _input
+extends_documentation_fragment:
+  - gpt_oss.fleet.facts
 options:
-  _input:
-    description: The fact C(gpt_oss_host).
-    type: dict
-    required: true
-  gpu:
-    description: The fact C(gpt_oss_gpu).
-    type: dict
-    default: {}
   gpus:
     description:
       - How many GPUs the host must have; 0 for none.
@@ -119,7 +113,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._problems import FAI
 
 def preflight_problems(
     host: Mapping[str, Any],
-    gpu: Mapping[str, Any] | None = None,
+    gpu: Mapping[str, Any],
     *,
     accepted: list[str] | None = None,
     mended_by: list[str] | None = None,
@@ -130,7 +124,7 @@ def preflight_problems(
     """Return the verdict on a host."""
     if fail_on not in FAIL_ON:
         raise AnsibleFilterError(f"preflight_fail_on: wanted one of {', '.join(FAIL_ON)}, found {fail_on!r}")
-    case = Case(host, gpu or {}, Wanted(gpus=None if gpus in (None, "") else int(gpus), **wanted))
+    case = Case(host, gpu, Wanted(gpus=None if gpus in (None, "") else int(gpus), **wanted))
     found = verdict(problems(case, accepted or ()), fail_on, mended_by or ())
     return {**found, "table": table(found), "sentence": sentence(found, case.host, case.gpu)}
 

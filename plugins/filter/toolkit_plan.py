@@ -15,15 +15,9 @@ description:
   - Compares what a host is with what is wanted, and returns what has to be done and what stands against it.
   - Nothing is asked of the host. The role P(gpt_oss.fleet.nvidia_container_toolkit#role) does what the plan says.
 positional: _input
+extends_documentation_fragment:
+  - gpt_oss.fleet.facts
 options:
-  _input:
-    description: The fact C(gpt_oss_host), as the module C(gpt_oss.fleet.host_info) returns it.
-    type: dict
-    required: true
-  gpu:
-    description: The fact C(gpt_oss_gpu), as the module C(gpt_oss.fleet.gpu_info) returns it.
-    type: dict
-    required: true
   versions:
     description:
       - What the repositories offer, as the module C(gpt_oss.fleet.package_versions) returns it.
