@@ -8,6 +8,8 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 export DOCKER_BUILDKIT := 0
 SCENARIOS := prepare nvidia_driver docker nvidia_container_toolkit preflight vllm fleet
 SCENARIOS_DEBIAN13 := prepare nvidia_driver docker nvidia_container_toolkit preflight
+# They have the hosts of others, so each release waits for the one before.
+SCENARIOS_STATES := nvidia_driver_states docker_states
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -59,8 +61,10 @@ integration: setup engine  ## Modules and playbooks against a real Docker Engine
 molecule: setup engine  ## Roles and playbooks on real systemd hosts in containers: Debian 12
 	@tests/tools/molecule.sh $(SCENARIOS)
 
-molecule-more: setup engine  ## Those that depend on it: Debian 13, and dnf on what passes for RHEL
+molecule-more: setup engine  ## Beyond these: Debian 13, more broken states, and dnf on what passes for RHEL
 	@tests/tools/molecule.sh $(SCENARIOS_DEBIAN13:=@debian13) rhel
+	@tests/tools/molecule.sh $(SCENARIOS_STATES)
+	@tests/tools/molecule.sh $(SCENARIOS_STATES:=@debian13)
 
 molecule-all: molecule molecule-more  ## Both
 
