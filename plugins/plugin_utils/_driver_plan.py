@@ -53,29 +53,16 @@ def make_plan(
     stream = packages.stream(state, decision, modules)
     asked = versions is not None and not stream
     choice = packages.choose(state, decision, versions or {}, host["kernel"]["headers"]) if asked else _NOTHING
-    changes_driver = decision.action in ("install", "change") or bool(
-        choice.release and choice.release != state.release
-    )
-    reload = state.loaded and (changes_driver or state.stale)
-    restart = _restarts_fabric_manager(host, gpu, state, decision)
+    changes_driver = decision.action in ("install", "change") or choice.release not in ("", state.release)
     plan = {
         "wanted": True,
-        "action": "change" if changes_driver and decision.action != "install" else decision.action,
-        "reasons": [*decision.reasons, *_reload_reasons(state)],
-        "branch": decision.branch,
-        "release": choice.release or (state.release if not changes_driver else "") or "",
-        "flavour": decision.flavour,
-        "fabric": state.fabric,
-        "disruptive": reload or restart,
+        **_driver(state, decision, choice, changes_driver),
         "packages": _packages(host, gpu, state, choice, changes_driver, versions is not None),
         "query": packages.query(state),
         "stream": stream,
         **_files(host, gpu, state, options, choice, changes_driver),
-        "reload": reload,
-        "modules": list(_modules(gpu, state, reload)),
-        "stop": _units_to_stop(host, reload, restart),
+        **_interruptions(host, gpu, state, decision, changes_driver, list(servers.values())),
         "services": list(_services(host, state)),
-        "containers": list(servers.values()) if reload or restart else [],
         "drained": _drained(host, options),
         "reboot": list(_reboot_reasons(gpu, state)),
     }
@@ -88,6 +75,33 @@ def make_plan(
     plan["warnings"] = [item for item in problems if item["severity"] == "warning"]
     plan["changes"] = _changes(plan)
     return plan
+
+
+def _driver(state: State, decision: Decision, choice: packages.Choice, changes: bool) -> dict[str, Any]:
+    """Return which driver there is to be, and why."""
+    return {
+        "action": "change" if changes and decision.action != "install" else decision.action,
+        "reasons": [*decision.reasons, *_reload_reasons(state)],
+        "branch": decision.branch,
+        "release": choice.release or (state.release if not changes else "") or "",
+        "flavour": decision.flavour,
+        "fabric": state.fabric,
+    }
+
+
+def _interruptions(
+    host: Facts, gpu: Facts, state: State, decision: Decision, changes_driver: bool, servers: list[str]
+) -> dict[str, Any]:
+    """Return what has to stop for a while, and the modules to load."""
+    reload = state.loaded and (changes_driver or state.stale)
+    restart = _restarts_fabric_manager(host, gpu, state, decision)
+    return {
+        "disruptive": reload or restart,
+        "reload": reload,
+        "modules": list(_modules(gpu, state, reload)),
+        "stop": _units_to_stop(host, reload, restart),
+        "containers": servers if reload or restart else [],
+    }
 
 
 def _obstacles(
