@@ -26,7 +26,10 @@ setup:  ## Set up .venv with all that the tests need
 engine:
 	@tools/engine.sh
 
-test: lint sanity unit differential integration molecule  ## All tests that CI runs, but for real vLLM
+test: setup  ## All tests that CI runs, but for real vLLM
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint sanity unit differential
+	@$(MAKE) --no-print-directory integration
+	@$(MAKE) --no-print-directory molecule
 	@echo "make test: everything passed"
 
 test-all: test unit-more molecule-all acceptance-vllm  ## Beyond that: other releases, and real vLLM
