@@ -17,11 +17,18 @@ SUITES = {"debian12": "bookworm", "debian13": "trixie"}
 
 
 def mirror() -> str:
-    """Return the mirror that GPT_OSS_FLEET_DEBIAN_MIRROR names, else this machine's."""
+    """Return the mirror that GPT_OSS_FLEET_DEBIAN_MIRROR names, else this machine's. SystemExit when there is neither."""
+    if named := os.environ.get("GPT_OSS_FLEET_DEBIAN_MIRROR"):
+        return named
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian"]
     found = subprocess.run([*command, "Label: Debian"], check=False, capture_output=True, text=True).stdout.split()
-    own = next(uri for uri in found if uri.startswith("http"))
-    return os.environ.get("GPT_OSS_FLEET_DEBIAN_MIRROR") or own
+    own = next((uri for uri in found if uri.startswith("http")), None)
+    if own is None:
+        raise SystemExit(
+            "Wanted: a mirror of Debian, for the packages of the test hosts. Found: none among this machine's sources. "
+            "Name one in GPT_OSS_FLEET_DEBIAN_MIRROR."
+        )
+    return own
 
 
 def _installed(system: str) -> str:
