@@ -17,7 +17,7 @@ SUITES = {"debian12": "bookworm", "debian13": "trixie"}
 
 
 def mirror() -> str:
-    """Return the mirror that GPT_OSS_FLEET_DEBIAN_MIRROR names, else this machine's. SystemExit when there is neither."""
+    """Return the mirror that GPT_OSS_FLEET_DEBIAN_MIRROR names, else this machine's. Raises SystemExit without."""
     if named := os.environ.get("GPT_OSS_FLEET_DEBIAN_MIRROR"):
         return named
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian"]
