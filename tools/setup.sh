@@ -45,6 +45,7 @@ if [ "$want" = test ]; then
     command -v git >/dev/null || missing+=(git)
     command -v gpg >/dev/null && command -v gpg-agent >/dev/null || missing+=(gnupg)
     command -v cc >/dev/null || command -v gcc >/dev/null || command -v tcc >/dev/null || missing+=(tcc)
+    [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
 fi
 

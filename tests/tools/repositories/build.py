@@ -111,7 +111,7 @@ def compiled(source: Path) -> bytes:
     """Return the shared library made of one file of C."""
     compiler = next((name for name in ("cc", "gcc", "tcc") if shutil.which(name)), None)
     if compiler is None:
-        raise SystemExit(f"Wanted: a C compiler, for {source.name}. Found: none. Install gcc or tcc.")
+        raise SystemExit(f"Wanted: a C compiler, for {source.name}. Found: none. Install gcc or tcc, with libc6-dev.")
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "library.so")
         soname = f"-Wl,-soname,{source.stem}.so.1"
