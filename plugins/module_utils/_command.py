@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Optional, Protocol
 
@@ -59,3 +60,13 @@ class ModuleCommands:
         except OSError as exc:
             return Answer(UNUSABLE, "", str(exc))
         return Answer(code, output, error)
+
+
+def in_english(module: Any) -> Callable[[list[str]], tuple[int, str, str]]:
+    """Return what runs a command through a module, for as long as it takes: status, output, errors in English."""
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        code, output, errors = module.run_command(command, environ_update={"LC_ALL": "C", "LANGUAGE": "C"})
+        return int(code), output, errors
+
+    return run

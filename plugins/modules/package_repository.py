@@ -179,6 +179,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._command import in_english
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._file_lock import LockedError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._repository import (
     RepositoryError,
@@ -231,11 +232,7 @@ def apply(module: AnsibleModule, used: str) -> Change:
     if params["state"] == "absent":
         return absent(params, used, module.check_mode)
 
-    def run(command: list[str]) -> tuple[int, str, str]:
-        code, stdout, stderr = module.run_command(command, environ_update={"LC_ALL": "C", "LANGUAGE": "C"})
-        return int(code), stdout, stderr
-
-    return present(params, used, module.check_mode, run)
+    return present(params, used, module.check_mode, in_english(module))
 
 
 def main() -> None:

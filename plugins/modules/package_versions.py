@@ -78,6 +78,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _package_versions
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._command import in_english
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._repository import APT, manager_of
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -92,10 +93,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
 
-    def run(command: list[str]) -> tuple[int, str, str]:
-        code, stdout, stderr = module.run_command(command, environ_update={"LC_ALL": "C", "LANGUAGE": "C"})
-        return int(code), stdout, stderr
-
+    run = in_english(module)
     manager = params["manager"]
     if manager == "auto":
         manager = manager_of(Path(OS_RELEASE).read_text(encoding="utf-8"))
