@@ -1,160 +1,142 @@
 # Copyright: Contributors to the gpt_oss.fleet project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Internal: hub - brings a model's snapshot from the Hugging Face Hub. The only importer of huggingface_hub."""
+"""Internal: hub - what the Hugging Face Hub tells of a model, and its files.
+
+Each function does one attempt, in a process of its own (see _child), and returns a document: what was asked for, or
+under `refusal` why it was refused.
+"""
 
 from __future__ import annotations
 
-import os
-import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
+from urllib.parse import quote
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import (
-    CacheError,
-    Change,
-    is_commit,
-    need_space,
-    present_commit,
-    repo_folder,
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _xet
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import is_commit
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._hub_body import start_of, write
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._hub_client import (
+    Access,
+    about_file,
+    answering,
+    api_of,
+    asked_of,
+    get,
+    headers_for,
+    json_of,
+    pages_of,
+    refused_by,
+    stream,
+    xet_is_allowed,
 )
-
-# Read once, when huggingface_hub is imported. The cache shall be whole in itself: each model's blobs in its own folder.
-os.environ.setdefault("HF_HUB_DISABLE_SHARED_BLOBS", "1")
-os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
-IMPORT_ERROR: Optional[str] = None
-try:
-    import huggingface_hub
-    from huggingface_hub import errors
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._hub_refusal import Asked, Refusal, Refused, odd
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_hash import digests
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_stamp import GIT_SHA1, SHA256, Listed
 
 
-@dataclass(frozen=True)
-class Wish:
-    """Which files of which model are wanted, and how the Hub is reached."""
+def commit_of(access: Access, revision: str) -> dict[str, Any]:
+    """Return a revision's `commit`, or `refusal`."""
+    asked = asked_of(access, f"{access.repo_id} at revision {revision}")
 
-    repo_id: str
-    revision: str
-    cache_dir: str
-    allow_patterns: Optional[Sequence[str]] = None
-    ignore_patterns: Optional[Sequence[str]] = None
-    token: Optional[str] = None
-    endpoint: Optional[str] = None
-    offline: bool = False
+    def work() -> dict[str, Any]:
+        address = f"{api_of(access)}/revision/{quote(revision, safe='')}"
+        document = json_of(access, get(access, address), asked)
+        commit = document.get("sha") if isinstance(document, dict) else None
+        if not is_commit(str(commit)):
+            raise Refused(odd(asked, "a commit", f"{str(document)[:100]}"))
+        return {"commit": commit}
 
-
-def fetch(wish: Wish, check_mode: bool = False) -> Change:
-    """Bring the snapshot into the cache. Raises CacheError with cause and remedy."""
-    try:
-        if wish.offline or is_commit(wish.revision):
-            local = _in_cache(wish)
-            if local is not None:
-                return local
-        return _download(wish, check_mode)
-    except _edge_errors() as exc:
-        raise CacheError(explain(_telling(exc), wish)) from exc
+    return answering(access, asked, work)
 
 
-def _edge_errors() -> tuple[type[Exception], ...]:
-    return (
-        errors.HfHubHTTPError,
-        errors.EntryNotFoundError,
-        errors.HFValidationError,
-        OSError,
-        ValueError,
-        RuntimeError,
-    )
+def listing_of(access: Access, commit: str) -> dict[str, Any]:
+    """Return a commit's files as `listing`, or `refusal`."""
+    asked = asked_of(access, f"{access.repo_id} at revision {commit}")
+
+    def work() -> dict[str, Any]:
+        listing = {}
+        for page in pages_of(access, f"{api_of(access)}/tree/{commit}", asked):
+            try:
+                listing.update({entry["path"]: asdict(_listed(entry)) for entry in page if entry["type"] == "file"})
+            except (KeyError, TypeError) as exc:
+                raise Refused(odd(asked, "a list of files", f"{str(page)[:100]}")) from exc
+        return {"listing": listing}
+
+    return answering(access, asked, work)
 
 
-def _in_cache(wish: Wish) -> Optional[Change]:
-    """Return an unchanged snapshot, found without a network; None when it is not whole."""
-    try:
-        path = _snapshot_download(wish, local_files_only=True)
-    except errors.LocalEntryNotFoundError:
-        if wish.offline:
-            raise
-        return None
-    return Change(Path(path).name, path, (), 0, False)
+def fetch(access: Access, commit: str, name: str, listed: Listed, staged: Path, xet: bool = True) -> dict[str, Any]:
+    """Bring one file to `staged`; return its `digests`, or `refusal`, and whether it came by `xet`.
 
-
-def _download(wish: Wish, check_mode: bool) -> Change:
-    plan = _snapshot_download(wish, dry_run=True)
-    if not plan:
-        raise CacheError(f"no file of {wish.repo_id} matches the patterns; correct allow_patterns and ignore_patterns")
-    moving = [info for info in plan if info.will_download]
-    n_bytes = sum(info.file_size or 0 for info in moving)
-    commit = plan[0].commit_hash
-    same_ref = present_commit(wish.cache_dir, wish.repo_id, wish.revision) == commit
-    path = str(repo_folder(wish.cache_dir, wish.repo_id) / "snapshots" / commit)
-    change = Change(commit, path, tuple(sorted(i.filename for i in moving)), n_bytes, bool(moving) or not same_ref)
-    if change.changed and not check_mode:
-        need_space(wish.cache_dir, n_bytes)
-        _snapshot_download(wish)
-        _forget_tree(wish, commit)
-    return change
-
-
-def _forget_tree(wish: Wish, commit: str) -> None:
-    """Remove the list of the whole repository's files from a filtered cache.
-
-    With it, huggingface_hub 1.22 and newer calls the snapshot incomplete when vLLM 0.13 to 0.24 asks for it offline.
+    What `staged`.part already holds is not asked for again.
     """
-    if wish.allow_patterns or wish.ignore_patterns:
-        (repo_folder(wish.cache_dir, wish.repo_id) / "trees" / f"{commit}.json").unlink(missing_ok=True)
+    asked = asked_of(access, f"{name} of {access.repo_id} at {commit}")
+    by_xet = False
+
+    def work() -> dict[str, Any]:
+        nonlocal by_xet
+        part = staged.with_name(staged.name + ".part")
+        # Its size tells; what is none of it, its hash tells.
+        if not staged.exists():
+            about = _about(access, commit, name, listed, asked)
+            if xet and about.xet_file_data is not None and _size(part) < listed.size:
+                by_xet = xet_is_allowed() and _xet.is_usable(access.timeout, staged.with_name("library.xet"))
+            if by_xet:
+                _by_xet(access, about, listed, part, asked)
+            elif _size(part) != listed.size or not part.exists():
+                _by_http(access, about, listed, part, asked)
+            part.replace(staged)
+        return {"xet": by_xet, "digests": asdict(digests(staged, listed.algorithm))}
+
+    answer = answering(access, asked, work, str(staged.parent))
+    return {"xet": by_xet, **answer}
 
 
-def _snapshot_download(wish: Wish, **how: Any) -> Any:
-    return huggingface_hub.snapshot_download(
-        wish.repo_id,
-        revision=wish.revision,
-        cache_dir=wish.cache_dir,
-        allow_patterns=list(wish.allow_patterns) if wish.allow_patterns else None,
-        ignore_patterns=list(wish.ignore_patterns) if wish.ignore_patterns else None,
-        token=wish.token or False,
-        endpoint=wish.endpoint,
-        **how,
-    )
+def _listed(entry: dict[str, Any]) -> Listed:
+    if entry.get("lfs"):
+        return Listed(entry["lfs"]["size"], SHA256, entry["lfs"]["oid"])
+    return Listed(entry["size"], GIT_SHA1, entry["oid"])
 
 
-def _telling(exc: Exception) -> Exception:
-    """Return the Hub's own refusal where huggingface_hub hides it behind "check your internet connection"."""
-    found: Optional[BaseException] = exc
-    while found is not None:
-        if isinstance(found, errors.HfHubHTTPError):
-            return found
-        found = found.__cause__ or found.__context__
-    return exc
+def _about(access: Access, commit: str, name: str, listed: Listed, asked: Asked) -> Any:
+    """Return what the Hub tells of a file; it must be what its list of the commit told."""
+    about = about_file(access, commit, name)
+    if about.commit_hash is None:
+        raise Refused(odd(asked, "the Hub's headers", "an answer without them"))
+    # A mirror may tell less, or name contents otherwise.
+    size = listed.size if about.size is None else about.size
+    digest = about.etag if len(about.etag or "") == len(listed.digest) else listed.digest
+    if (size, digest) != (listed.size, listed.digest):
+        expected = f"{listed.size:,} bytes with {listed.algorithm} {listed.digest}, as it lists them"
+        raise Refused(odd(asked, expected, f"{size:,} bytes with {digest}", doubt=True))
+    return about
 
 
-def explain(exc: Exception, wish: Wish) -> str:
-    """Return what was wanted, what was found, and what to do."""
-    where = wish.endpoint or "the Hugging Face Hub"
-    what = f"{wish.repo_id} at revision {wish.revision}"
-    status = getattr(getattr(exc, "response", None), "status_code", None)
-    if isinstance(exc, errors.GatedRepoError):
-        return f"{where} gives {what} only to accounts that were granted access; ask for it there and set token_file"
-    if isinstance(exc, errors.RevisionNotFoundError):
-        return f"{where} has {wish.repo_id}, but not the revision {wish.revision}; correct revision"
-    if isinstance(exc, errors.RepositoryNotFoundError) or status == 404:
-        return f"{where} shows no model {wish.repo_id}; correct repo_id, or set token_file if it is private"
-    if status in (401, 403):
-        return f"{where} refused {what} with status {status}; set token_file to the file of a token that may read it"
-    if status == 429:
-        return (
-            f"{where} answered 429, too many requests, for {what}; wait, or set token_file, or use a mirror by endpoint"
-        )
-    if status is not None:
-        return f"{where} answered status {status} for {what}; try again later, or use a mirror by endpoint"
-    if isinstance(exc, errors.LocalEntryNotFoundError) and wish.offline:
-        return (
-            f"{what} is not whole in {wish.cache_dir}, and offline forbids to fetch it; run once with offline: false, "
-            "or give a folder with the model by source"
-        )
-    if isinstance(exc, errors.HFValidationError):
-        return f"repo_id must look like openai/gpt-oss-20b; found {wish.repo_id!r}"
-    return f"{what} could not be fetched from {where}: {exc or type(exc).__name__}; check network, disk and permissions"
+def _by_xet(access: Access, about: Any, listed: Listed, part: Path, asked: Asked) -> None:
+    url = about.xet_file_data.refresh_route
+    stored = _xet.Stored(about.xet_file_data.file_hash, listed.size, url, headers_for(access, url))
+    start = _size(part)
+    try:
+        token = json_of(access, get(access, url), asked)
+        write(part, start, _xet.pieces(stored, token, start), listed, asked)
+    except Refused as exc:  # whoever may see the file gets it by plain HTTP
+        raise Refused(replace(exc.refusal, final=False)) from exc
+    except _xet.XetError as exc:
+        found = f"{asked.what} could not be fetched from the Xet store of {asked.where}: {exc}"
+        remedy = "check that this host may reach it, or set HF_HUB_DISABLE_XET=1 in the task's environment"
+        raise Refused(Refusal(f"{found}; {remedy}")) from exc
+
+
+def _by_http(access: Access, about: Any, listed: Listed, part: Path, asked: Asked) -> None:
+    start = _size(part) if _size(part) < listed.size else 0
+    with stream(access, about.location, start) as response:
+        if response.status_code not in (200, 206):
+            raise Refused(refused_by(response, access, asked))
+        begin = start_of(response.status_code, response.headers, start, listed, asked)
+        write(part, begin, response.iter_bytes(), listed, asked)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
