@@ -34,6 +34,7 @@ from builder.root import (  # noqa: E402
     usable,
     write_root,
 )
+from simulator.configuration import Configuration  # noqa: E402
 
 LABEL = "gpt_oss.fleet.simulator.digest"
 SOURCES = Path(__file__).resolve().parent
@@ -66,7 +67,8 @@ def build(engine: Engine, image: str, python: Python, digest: str) -> None:
     folders = library_path(libraries)
     if folders:
         changes.append(f"ENV LD_LIBRARY_PATH={folders}")
-    engine.load(image, changes, lambda target: write_root(target, python, SOURCES, compiled, files, libraries))
+    version = f"{Configuration.version}+simulator"
+    engine.load(image, changes, lambda target: write_root(target, python, SOURCES, compiled, files, libraries, version))
 
 
 def ensure_present(engine: Engine, image: str, python: Python, check: bool) -> dict[str, Any]:

@@ -74,7 +74,7 @@ tar --create --owner=0 --group=0 --numeric-owner "${UNUSED[@]}" --directory=/ --
         - "$IMAGE" >/dev/null
 
 # A missing library would otherwise show up as a server that dies a minute into its start.
-docker run --rm --entrypoint python "$IMAGE" -c 'import vllm._C' || {
+docker run --rm --interactive --entrypoint python "$IMAGE" - <"$here/kernels.py" || {
     docker image rm "$IMAGE" >/dev/null
     die "The image was made, but vLLM's kernels do not load in it (see above). It was removed again."
 }
