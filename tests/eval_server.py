@@ -5,16 +5,23 @@
 
 usage: eval_server.py PORT [JSON]     settings, all optional:
   hold (park all requests after so many replies, until it is raised or null),
-  latency (s), model, version, words (length of a reply), log (file: one line "request-id status" per request),
-  fault: {"kind": "status"|"reset"|"half"|"stall"|"close", "status": 503, "retry_after": "0",
+  context (tokens: requests for more are refused),
+  seats (how many of the requests under way are said to run),
+  latency (s; or {"lognormal": [median, sigma]}: by question, a fifth of the variance by request; tokens alike),
+  by_prompt (let the reply depend on the prompt alone, where else it depends on the request's id),
+  model, version, words (length of a reply), word, log (file: one line "request-id status" per request),
+  fault: {"kind": "status"|"reset"|"half"|"stall"|"empty"|"length"|"close", "status": 503, "retry_after": "0",
           "every": 10 (hit one request in so many, by its id), "times": 1 (so often each), "path": "/v1"}
-POST /settings replaces settings while it runs; GET /window tells seconds from the first request to the last reply.
+POST /settings replaces settings while it runs; GET /window tells seconds from the first request to the last reply, the
+latencies' sum and longest, and the connections that are open; GET /metrics tells what an engine counts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
+import random
 import sys
 import time
 import zlib
@@ -23,10 +30,13 @@ from typing import Any
 
 import httptools
 
-SETTINGS: dict[str, Any] = {"latency": 0.0, "model": "test-model", "version": "0.0-test", "words": 40}
+SETTINGS: dict[str, Any] = {"latency": 0.0, "model": "test-model", "version": "0.0-test", "words": 40, "context": None}
+SETTINGS |= {"word": "word", "seats": 100000}
+STARTED = time.time()
 SEEN: Counter[str] = Counter()
 PARKED: list[tuple[Handler, dict[str, Any], str]] = []
-CLOCK = {"first": 0.0, "last": 0.0, "requests": 0, "flying": 0, "most": 0, "replies": 0}
+CLOCK = {"first": 0.0, "last": 0.0, "requests": 0, "flying": 0, "most": 0, "replies": 0, "open": 0}
+CLOCK |= {"busy": 0.0, "longest": 0.0}  # seconds
 
 
 def answer(request_id: str, words: int) -> str:
@@ -37,26 +47,49 @@ def answer(request_id: str, words: int) -> str:
         if request_id.startswith("aime")
         else f"Answer: {'ABCD'[number % 4]}"
     )
-    return "word " * words + "\n\n" + tail
+    return f"{SETTINGS['word']} " * words + "\n\n" + tail
 
 
-def reply_to(path: str, request_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    text = answer(request_id, SETTINGS["words"])
+def latency_of(request_id: str) -> float:
+    """Return how long a sample takes: the same in each run, and much alike for all repeats of a question."""
+    setting = SETTINGS["latency"]
+    if not isinstance(setting, dict):
+        return float(setting)
+    median, sigma = setting["lognormal"]
+    own = random.Random(request_id.rpartition("/")[0]).gauss(0, 1)
+    noise = random.Random(request_id).gauss(0, 1)
+    return float(median * math.exp(sigma * (math.sqrt(0.8) * own + math.sqrt(0.2) * noise)))
+
+
+def reply_to(path: str, request_id: str, body: dict[str, Any], fault: str = "") -> dict[str, Any]:
+    """Return a reply; with the fault "empty" it has no text, with "length" it was cut off before its answer."""
+    tokens = max(6, round(100 * latency_of(request_id))) if isinstance(SETTINGS["latency"], dict) else 20
+    if SETTINGS.get("by_prompt"):
+        prompt = (body.get("input") or body.get("messages"))[-1]["content"]
+        request_id = f"{'aime25' if 'boxed' in prompt else 'gpqa'}/{prompt}"
+    cut = fault == "length"
+    text = "word " * SETTINGS["words"] if cut else "" if fault == "empty" else answer(request_id, SETTINGS["words"])
     if path.endswith("/responses"):
         return {
-            "id": "resp_1", "status": "completed", "incomplete_details": None, "error": None,
+            "id": "resp_1", "status": "incomplete" if cut else "completed", "error": None,
+            "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
             "output": [
                 {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "Hm."}]},
                 {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]},
             ],
-            "usage": {"input_tokens": 60, "output_tokens": 20, "output_tokens_details": {"reasoning_tokens": 5}},
+            "usage": {"input_tokens": 60, "output_tokens": tokens, "output_tokens_details": {"reasoning_tokens": 5}},
             "object": "response", "model": body["model"], "created_at": 1,
             "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
         }  # fmt: skip
     return {
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"],
-        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
-        "usage": {"prompt_tokens": 60, "completion_tokens": 20, "total_tokens": 80},
+        "choices": [
+            {
+                "index": 0, "finish_reason": "length" if cut else "stop",
+                "message": {"role": "assistant", "content": text},
+            }
+        ],
+        "usage": {"prompt_tokens": 60, "completion_tokens": tokens, "total_tokens": 60 + tokens},
     }  # fmt: skip
 
 
@@ -70,6 +103,10 @@ class Handler(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        CLOCK["open"] += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        CLOCK["open"] -= 1
 
     def data_received(self, data: bytes) -> None:
         self.parser.feed_data(data)
@@ -79,7 +116,8 @@ class Handler(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"x-request-id":
-            self.request_id = value.decode()
+            # Less what tells requests of one sample apart: the effort, the attempt.
+            self.request_id = "/".join(value.decode().split("/")[:3])
 
     def on_body(self, body: bytes) -> None:
         self.body += body
@@ -99,10 +137,17 @@ class Handler(asyncio.Protocol):
             self.generate(path, request_id, json.loads(body))
 
     def get(self, path: str) -> None:
+        if path == "/metrics":
+            self.write(200, metrics().encode(), "text/plain")
+            return
+        context = SETTINGS["context"] or 131072
         pages = {
             "/health": {},
             "/version": {"version": SETTINGS["version"]},
-            "/v1/models": {"object": "list", "data": [{"id": SETTINGS["model"], "max_model_len": 131072}]},
+            "/v1/models": {
+                "object": "list",
+                "data": [{"id": SETTINGS["model"], "max_model_len": context}],
+            },
             "/window": {**CLOCK, "seconds": CLOCK["last"] - CLOCK["first"]},
         }
         self.send(200 if path in pages else 404, pages.get(path, {"detail": "Not Found"}))
@@ -114,16 +159,35 @@ class Handler(asyncio.Protocol):
         CLOCK["most"] = max(CLOCK["most"], CLOCK["flying"])
         request_id = request_id or f"gpqa/{zlib.crc32(json.dumps(body).encode())}/0"
         SEEN[request_id] += 1
-        fault = SETTINGS.get("fault")
+        fault = SETTINGS.get("fault") or {}
         if (
             fault
             and zlib.crc32(request_id.encode()) % fault.get("every", 1) == 0
             and SEEN[request_id] <= fault.get("times", 1)
         ):
-            self.fail(fault, request_id)
+            if fault["kind"] not in ("empty", "length"):
+                self.fail(fault, request_id)
+                return
+        else:
+            fault = {}
+        limit = body.get("max_output_tokens") or body.get("max_tokens") or 0
+        if SETTINGS["context"] and limit + 60 > SETTINGS["context"]:
+            CLOCK["flying"] -= 1
+            note(request_id, "400")
+            text = f"max_tokens={limit} cannot be greater than max_model_len={SETTINGS['context']}"
+            self.send(400, {"error": {"message": text, "code": 400}})
             return
+        if body.get("stream"):
+            CLOCK["flying"] -= 1
+            note(request_id, "stream")
+            head = "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+            self.transport.write(head.encode())
+            return
+        latency = latency_of(request_id)
+        CLOCK["busy"] += latency
+        CLOCK["longest"] = max(CLOCK["longest"], latency)
         loop = asyncio.get_running_loop()
-        loop.call_later(SETTINGS["latency"], self.finish, reply_to(path, request_id, body), request_id)
+        loop.call_later(latency, self.finish, reply_to(path, request_id, body, fault.get("kind", "")), request_id)
 
     def finish(self, document: dict[str, Any], request_id: str) -> None:
         hold = SETTINGS.get("hold")
@@ -151,9 +215,22 @@ class Handler(asyncio.Protocol):
             self.transport.abort()
 
     def send(self, status: int, document: dict[str, Any], extra: str = "") -> None:
-        body = json.dumps(document).encode()
-        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{extra}Content-Length: {len(body)}\r\n\r\n"
+        self.write(status, json.dumps(document, ensure_ascii=False).encode(), "application/json", extra)
+
+    def write(self, status: int, body: bytes, kind: str, extra: str = "") -> None:
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\n{extra}Content-Length: {len(body)}\r\n\r\n"
         self.transport.write(head.encode() + body)
+
+
+def metrics() -> str:
+    """Return the counters of one engine: a request runs from its arrival to its reply, which has 20 tokens."""
+    running = min(CLOCK["flying"], SETTINGS["seats"])
+    return (
+        f'vllm:num_requests_running{{engine="0"}} {running}\n'
+        f'vllm:num_requests_waiting{{engine="0"}} {CLOCK["flying"] - running}\n'
+        f'vllm:generation_tokens_total{{engine="0"}} {20 * CLOCK["replies"]}\n'
+        f"process_start_time_seconds {STARTED}\n"
+    )
 
 
 def note(request_id: str, what: str) -> None:

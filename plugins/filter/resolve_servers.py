@@ -13,6 +13,7 @@ author:
   - gpt_oss.fleet maintainers (@gpt-oss-fleet)
 description:
   - Gives each server a recipe by its image's vLLM version, and writes the command line, environment and mounts.
+  - An entry with C(replicas) gives several servers, each with a name, a port and GPUs of its own.
   - Refuses what cannot work. All problems of all entries come in one message, before anything runs.
 positional: _input
 extends_documentation_fragment:
@@ -28,8 +29,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - One dictionary for each entry, with the parameters of M(gpt_oss.fleet.vllm_container), C(recipe), and C(metadata)
-      with C(vllm_version), C(moe_activation) and C(tensor_parallel_size).
+    - One dictionary for each server, with the parameters of M(gpt_oss.fleet.vllm_container), C(recipe), and C(metadata)
+      with C(vllm_version), C(moe_activation), C(tensor_parallel_size), C(profile) and C(gpu_family).
+    - C(kernel_proof) holds what the server's log must say of its kernels; it is empty where nothing is demanded.
   type: list
   elements: dict
 """
@@ -38,7 +40,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_plan import catalogue_and_site
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import catalogue_and_site
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import RecipeError, resolve
 
 

@@ -25,6 +25,12 @@ options:
     type: list
     elements: dict
     required: true
+  images:
+    description:
+      - What P(gpt_oss.fleet.vllm_image#module) returned for each image, by the image's name. Of one that was just
+        brought, the time goes into C(stage_seconds) as C(pulled).
+    type: dict
+    default: {}
   models:
     description: The models in the host's cache, each with C(repo_id) and C(commit).
     type: list
@@ -55,11 +61,25 @@ def server_facts(
     results: Sequence[Mapping[str, Any]],
     servers: Sequence[Mapping[str, Any]],
     models: Sequence[Mapping[str, Any]] = (),
+    images: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
     """Return one row for each result that tells of a server."""
     commits = {model["repo_id"]: model["commit"] for model in models}
     descriptions = {server["name"]: server for server in servers}
-    return [_fact(result, descriptions[result["item"]], commits) for result in results if result.get("server")]
+    found = []
+    for result in results:
+        if result.get("server"):
+            description = descriptions[result["item"]]
+            fact = _fact(result, description, commits)
+            found.append(_with_pull(fact, (images or {}).get(description["image"], {})))
+    return found
+
+
+def _with_pull(fact: dict[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a fact with the time that its image took to come, where it was just brought."""
+    if not image.get("changed"):
+        return fact
+    return {**fact, "stage_seconds": {"pulled": round(image["seconds"], 3), **(fact.get("stage_seconds") or {})}}
 
 
 def _fact(result: Mapping[str, Any], description: Mapping[str, Any], commits: Mapping[str, str]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_plan import catalogue_and_site
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import catalogue_and_site
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import RecipeError, resolve
 
 

@@ -53,6 +53,12 @@ def take_census(commands: Commands, root: Path = Path("/")) -> dict[str, Any]:
     }
 
 
+def read_devices(commands: Commands, root: Path = Path("/")) -> list[dict[str, Any]]:
+    """Return the GPUs that nvidia-smi tells of, their processes with the containers that they run in."""
+    _smi, log = _ask_smi(commands)
+    return [_with_containers(device, root) for device in log.devices]
+
+
 def judge(answer: Optional[Answer], log: SmiLog) -> dict[str, Any]:
     """Return how nvidia-smi fared: its state, exit status, and what it said that is wrong."""
     if answer is None:

@@ -29,6 +29,8 @@ def run_command(params: Mapping[str, Any], name: str) -> list[str]:
         *["timeout", "--kill-after=10", str(seconds + ENGINE_SECONDS)],
         *docker_command(params, "run", "--rm", f"--name={name}", "--network=none"),
         *gpu_arguments(params["gpus"], params["gpu_access"]),
+        *[f"--device={device}" for device in params.get("devices") or []],
+        *[f"--volume={volume}" for volume in params.get("volumes") or []],
         *[f"--entrypoint={params['python']}", params["image"]],
         *["-c", inspect.getsource(_gpu_proof_script), str(seconds)],
     ]
@@ -40,8 +42,10 @@ def docker_command(params: Mapping[str, Any], *arguments: str) -> list[str]:
 
 
 def gpu_arguments(gpus: str, access: str) -> list[str]:
-    """Return what asks for GPUs as module vllm_container does."""
+    """Return what asks for GPUs as module vllm_container does; device nodes are devices like others."""
     ids = gpu_ids(gpus)
+    if access == "device_nodes":
+        return []
     if access == "cdi":
         return [f"--device=nvidia.com/gpu={gpu}" for gpu in ids or ["all"]]
     # The inner quotes are docker's own: the value is one line of CSV.

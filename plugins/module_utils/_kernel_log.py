@@ -137,4 +137,7 @@ def _records(descriptor: int) -> list[str]:
             continue
         if not record:
             return lines
-        lines.append(record.partition(";")[2].partition("\n")[0])
+        head, _semicolon, text = record.partition(";")
+        microseconds = (head.split(",") + ["", "", ""])[2]
+        stamp = f"[{int(microseconds) / 1e6:12.6f}] " if microseconds.isdigit() else ""
+        lines.append(stamp + text.partition("\n")[0])

@@ -5,40 +5,40 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _situation, _spec, _stages
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api, ApiError, read_api_key
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _server_state, _situation
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import ApiError, read_api_key
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._bring_up import Ready, bring_up, readiness_of
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._container_error import ContainerError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._container_process import Process, watched
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._detach import DetachError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import diagnose_text
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError, Watch, image_digest
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._drain import drain, metrics_of
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._port import conflict
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._readiness import Readiness
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import is_secret
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._situation import Situation
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._startup import Process, StartupError, wait_until_ready
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import STAGE_TIMEOUTS
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._start_job import start_job
 
 _NEXT = ".next"
 
 
-class ContainerError(Exception):
-    """The wanted state was not reached. `details` are result values."""
-
-    def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.details = details
-
-
 @dataclass
 class Outcome:
-    """What was found and done. `ready` tells whether the server was seen to be ready."""
+    """What was found and done. `ready` is the server once it was seen to be ready; its watch tells in `status_path`."""
 
     situation: Situation
     pulled: bool = False
-    ready: bool = False
-    startup_seconds: dict[str, float] = field(default_factory=dict)
+    pull_seconds: float = 0.0
+    ready: Optional[Ready] = None
+    status_path: Optional[str] = None
+    requests_dropped: int = 0
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -52,34 +52,17 @@ def converge(engine: Engine, parameters: Mapping[str, Any], check_mode: bool) ->
     if parameters["state"] not in _situation.SERVING:
         outcome = Outcome(_situation.ending(parameters, container))
         if not check_mode:
-            _stop_and_remove(engine, outcome.situation, parameters)
+            _stop_and_remove(engine, outcome, parameters)
         return outcome
     key = _api_key(parameters, check_mode)
+    begun = time.monotonic()
     image, pulled = _image(engine, parameters, check_mode)
     outcome = Outcome(_situation.serving(parameters, container, image), pulled)
+    outcome.pull_seconds = round(time.monotonic() - begun, 3) if pulled and not check_mode else 0.0
     _check_port(engine, parameters, outcome.situation)
     if not check_mode:
         _act(engine, parameters, key, outcome)
     return outcome
-
-
-def facts(engine: Engine, parameters: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
-    """Return the server as the result shows it: the same keys in each state and in check mode."""
-    container = engine.inspect(parameters["name"])
-    image = engine.image(container["Image"]) if container else None
-    version = _version(parameters) if outcome.ready else None
-    return {
-        "name": parameters["name"],
-        "endpoint": _spec.endpoint(parameters),
-        "model": _spec.served_name(parameters),
-        "image": container["Config"]["Image"] if container else parameters["image"],
-        "image_digest": (image_digest(image or {}) or container["Image"]) if container else None,
-        "vllm_version": version,
-        "simulated": "simulator" in version if version else None,
-        "started": _stages.iso(container["State"]["StartedAt"]) if container else None,
-        "startup_seconds": outcome.startup_seconds,
-        "container_id": container["Id"] if container else None,
-    }
 
 
 def _api_key(parameters: Mapping[str, Any], check_mode: bool) -> Optional[str]:
@@ -102,17 +85,19 @@ def _image(engine: Engine, parameters: Mapping[str, Any], check_mode: bool) -> t
             f"expected the image {reference} on this host, found none, and pull is never",
             cause="the image is not on this host",
             remedy="load it (docker load, docker pull), or set pull: missing",
+            diagnosis="engine_image",
         )
     if parameters["pull"] == "never" or (image and parameters["pull"] == "missing"):
         return image, False
     if check_mode:
         return image, image is None
+    limit = (parameters["stage_timeouts"] or {}).get("pulled", STAGE_TIMEOUTS["pulled"])
     try:
-        engine.pull(reference)
+        engine.pull(reference, limit)
     except EngineError as exc:
-        found = diagnose_text(str(exc))
+        found = diagnose_text(f"{reference}: {exc}")
         message = f"expected to pull the image {reference}, the engine says: {exc}. Remedy: {found.remedy}"
-        raise ContainerError(message, cause=found.cause, remedy=found.remedy) from exc
+        raise ContainerError(message, cause=found.cause, remedy=found.remedy, diagnosis=found.name) from exc
     pulled = engine.image(reference)
     return pulled, (pulled or {}).get("Id") != (image or {}).get("Id")
 
@@ -129,6 +114,7 @@ def _check_port(engine: Engine, parameters: Mapping[str, Any], situation: Situat
             f"expected port {port} of {address} to be free for {parameters['name']}, but {taken}; nothing was changed",
             cause=taken,
             remedy="stop what holds the port, or choose another port",
+            diagnosis="port_allocated",
         )
 
 
@@ -142,34 +128,50 @@ def _act(engine: Engine, parameters: Mapping[str, Any], key: Optional[str], outc
 
 def _perform(engine: Engine, parameters: Mapping[str, Any], key: Optional[str], outcome: Outcome) -> None:
     situation, waits = outcome.situation, _situation.waits(parameters)
-    container_id = _placed(engine, parameters, situation)
+    container_id = _placed(engine, parameters, outcome)
     # Before the start, so that no end can be missed.
-    watch = _watch(engine, container_id) if waits else None
-    process = Process(engine, container_id, watch)
+    process = watched(engine, container_id) if waits else Process(engine, container_id, None)
     if situation.plan.start:
         _start(parameters["name"], process)
-    if waits:
-        readiness = Readiness(Api(_spec.endpoint(parameters), key), _spec.served_name(parameters))
-        outcome.startup_seconds = _wait(parameters, process, readiness, key)
-        outcome.ready = True
-    if situation.plan.restart_policy:
-        engine.set_restart_policy(container_id, situation.plan.restart_policy)
+    policy = situation.plan.restart_policy
+    if not waits:
+        if policy:
+            engine.set_restart_policy(container_id, policy)
+        return
+    told = {**parameters, "pull_seconds": outcome.pull_seconds}
+    readiness = readiness_of(parameters, key)
+    if parameters["background"]:
+        if not situation.plan.start:
+            # A server that is ready now needs nobody to watch it.
+            readiness.ask()
+        if not readiness.ready:
+            outcome.status_path = _in_background(told, process, key, policy, outcome)
+            readiness = readiness_of(parameters, key)
+    if not outcome.status_path:
+        outcome.ready = bring_up(told, process, key, policy, readiness=readiness)
+        outcome.warnings += outcome.ready.warnings
 
 
-def _watch(engine: Engine, container_id: str) -> Optional[Watch]:
+def _in_background(
+    parameters: Mapping[str, Any], process: Process, key: Optional[str], policy: Optional[str], outcome: Outcome
+) -> Optional[str]:
+    """Return where the status of the start's watch is told; None where it must be watched from here."""
     try:
-        return engine.watch(container_id)
-    except EngineError:
-        # Some ways to an engine do not let streams through. Asking it now and then does as well, a little later.
+        path = start_job(parameters, process.container_id, key, policy)
+    except (_server_state.StateError, DetachError) as exc:
+        outcome.warnings.append(f"{parameters['name']}: its start is watched without progress: {exc}")
         return None
+    process.close()
+    return path
 
 
-def _placed(engine: Engine, parameters: Mapping[str, Any], situation: Situation) -> str:
+def _placed(engine: Engine, parameters: Mapping[str, Any], outcome: Outcome) -> str:
     """Return the id of the container to start: the old one, or a new one in its place, with the policy of a start."""
+    situation = outcome.situation
     name, steps = parameters["name"], situation.plan
     if not steps.create:
         container = situation.container or {}
-        _stop_and_remove(engine, situation, parameters)
+        _stop_and_remove(engine, outcome, parameters)
         if steps.start and container["HostConfig"]["RestartPolicy"]["Name"] != "no":
             engine.set_restart_policy(container["Id"], "no")
         return str(container["Id"])
@@ -180,13 +182,21 @@ def _placed(engine: Engine, parameters: Mapping[str, Any], situation: Situation)
     host_config = {**situation.body["HostConfig"], "RestartPolicy": {"Name": policy, "MaximumRetryCount": 0}}
     # Under another name first: should the engine refuse it, the old server still runs.
     container_id = engine.create(name + _NEXT, {**situation.body, "HostConfig": host_config})
-    _stop_and_remove(engine, situation, parameters)
+    _stop_and_remove(engine, outcome, parameters)
     engine.rename(container_id, name)
     return container_id
 
 
-def _stop_and_remove(engine: Engine, situation: Situation, parameters: Mapping[str, Any]) -> None:
+def _stop_and_remove(engine: Engine, outcome: Outcome, parameters: Mapping[str, Any]) -> None:
+    situation = outcome.situation
     if situation.plan.stop and situation.container:
+        if parameters["drain_timeout"] and situation.status == "running":
+            outcome.requests_dropped = drain(metrics_of(situation.container), parameters["drain_timeout"])
+        if outcome.requests_dropped:
+            outcome.warnings.append(
+                f"{parameters['name']} was stopped with {outcome.requests_dropped} requests unfinished, after "
+                f"{parameters['drain_timeout']} s; set a longer drain_timeout to wait for them"
+            )
         engine.stop(situation.container["Id"], parameters["stop_timeout"])
     if situation.plan.remove and situation.container:
         engine.remove(situation.container["Id"])
@@ -199,22 +209,5 @@ def _start(name: str, process: Process) -> None:
         process.close()
         found = diagnose_text(str(exc))
         message = f"expected the container {name} to start, the engine says: {exc}. Remedy: {found.remedy}"
-        raise ContainerError(message, stage="created", cause=found.cause, remedy=found.remedy) from exc
-
-
-def _wait(
-    parameters: Mapping[str, Any], process: Process, readiness: Readiness, key: Optional[str]
-) -> dict[str, float]:
-    environment = parameters["environment"] or {}
-    secrets = [key, *(str(value) for name, value in environment.items() if is_secret(str(name)))]
-    try:
-        return wait_until_ready(process, readiness, parameters["timeout"], secrets)
-    except StartupError as exc:
-        raise ContainerError(f"{parameters['name']}: {exc}", **exc.details) from exc
-
-
-def _version(parameters: Mapping[str, Any]) -> Optional[str]:
-    try:
-        return Api(_spec.endpoint(parameters)).version()
-    except ApiError:
-        return None
+        told = {"cause": found.cause, "remedy": found.remedy, "diagnosis": found.name}
+        raise ContainerError(message, stage="created", **told) from exc

@@ -29,11 +29,13 @@ class Plan:
         return [*steps, "set_restart_policy"] if self.restart_policy else steps
 
 
-def plan(state: str, status: str | None, drifted: bool, policy: str, wanted_policy: str, waits: bool) -> Plan:
+def plan(
+    state: str, status: str | None, drifted: bool, policy: str, wanted_policy: str, waits: bool, may_start: bool = True
+) -> Plan:
     """Return the steps to `state` from `status`, the engine's word for the container's state, None when it is missing.
 
     `policy` is the restart policy that it has. A policy of `no` is what a start runs with until the server is ready,
-    so without waiting it is left as it is.
+    so without waiting it is left as it is. Where it may not be started, one that ended stays as it is.
     """
     if state == "absent":
         return Plan(stop=_alive(status), remove=status is not None)
@@ -45,7 +47,7 @@ def plan(state: str, status: str | None, drifted: bool, policy: str, wanted_poli
         settled = create or policy in ("no", wanted_policy)
         return Plan(create, replace and _alive(status), replace, restart_policy=None if settled else wanted_policy)
     # A paused server does not serve, and one that Docker restarts over and over is best looked at from its start.
-    start = create or state == "restarted" or status != "running"
+    start = create or state == "restarted" or (status != "running" and may_start)
     policy_at_end = "no" if start else policy
     settled = policy_at_end == wanted_policy or (not waits and policy_at_end == "no")
     return Plan(create, start and _alive(status), replace, start, None if settled else wanted_policy)

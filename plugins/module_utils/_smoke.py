@@ -1,126 +1,57 @@
 # Copyright: Contributors to the gpt_oss.fleet project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Internal: smoke - asks a server one question in each way, and judges shape and sense of the replies."""
+"""Internal: smoke - asks a server in each way, and judges the replies: shape, sense, tokens, limits and refusals."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Optional
+from typing import Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api, ApiError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._smoke_answer import SmokeError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._smoke_check import (
+    Check,
+    Clock,
+    Job,
+    Outcome,
+    make,
+    make_all,
+)
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._smoke_effort import compare_efforts
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._smoke_plan import WAYS, Plan, Question
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._smoke_refusal import (
+    check_bad_json,
+    check_key_required,
+    check_unknown_model,
+)
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._smoke_verdict import (
+    judge_end,
+    judge_reasoning,
+    judge_sense,
+    judge_usage,
+)
 
-_STREAM_OPTIONS = {"include_usage": True}
-
-
-class SmokeError(Exception):
-    """A reply is not as it must be."""
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Tokens of one request."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one reply came to: the visible text, how it ended, and the tokens it took."""
-
-    text: str
-    finish_reason: Optional[str]
-    usage: Usage
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check: what was asked, whether all was well, what was found, and how long it took."""
-
-    name: str
-    ok: bool
-    detail: str
-    seconds: float
-    usage: Usage = field(default_factory=Usage)
+# Fewer tokens than any reply to the prompt has; Harmony's marks and one word take seven.
+_LIMIT = 8
+_LIMIT_PROMPT = "Write the numbers from one to fifty as words."
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to ask. An empty `expect` means that the sense of the answer is not judged."""
-
-    model: str
-    prompt: str
-    expect: str
-    reasoning_efforts: Sequence[str]
-    max_tokens: Optional[int] = None
-
-
-Ask = Callable[[Api, Plan, str], Answer]
-
-
-def run_checks(api: Api, plan: Plan, clock: Callable[[], float] = time.monotonic) -> list[Check]:
+def run_checks(api: Api, plan: Plan, clock: Clock = time.monotonic) -> list[Check]:
     """Return all checks in order. When the models list is wrong, nothing else is asked."""
-    first = _timed("models", clock, lambda: (_check_models(api, plan.model), Usage()))
+    first = make(Job("models", "models", partial(_check_models, api, plan)), clock)
     if not first.ok:
         return [first]
-    ways: tuple[tuple[str, Ask], ...] = (
-        ("chat", ask_chat),
-        ("chat stream", ask_chat_stream),
-        ("responses", ask_responses),
-    )
-    asked = [
-        _timed(f"{way} {effort}", clock, partial(_ask_and_judge, ask, api, plan, effort))
-        for effort in plan.reasoning_efforts
-        for way, ask in ways
-    ]
-    return [first, *asked]
-
-
-def ask_chat(api: Api, plan: Plan, effort: str) -> Answer:
-    """Ask through chat completions."""
-    body = api.chat(_chat_payload(plan, effort))
-    _expect_value(body, "object", "chat.completion")
-    choice = _only(body.get("choices"), "choices")
-    message = choice.get("message")
-    if not isinstance(message, Mapping) or message.get("role") != "assistant":
-        raise SmokeError(f"expected a message of the assistant, found {message!r}")
-    return Answer(message.get("content") or "", choice.get("finish_reason"), _chat_usage(body.get("usage")))
-
-
-def ask_chat_stream(api: Api, plan: Plan, effort: str) -> Answer:
-    """Ask through chat completions, the reply coming in pieces."""
-    payload = {**_chat_payload(plan, effort), "stream": True, "stream_options": _STREAM_OPTIONS}
-    text, finish_reason, usage = "", None, None
-    for event in api.stream("chat/completions", payload):
-        _expect_value(event, "object", "chat.completion.chunk")
-        usage = event.get("usage") or usage
-        for choice in event.get("choices") or []:
-            text += (choice.get("delta") or {}).get("content") or ""
-            finish_reason = choice.get("finish_reason") or finish_reason
-    return Answer(text, finish_reason, _chat_usage(usage))
-
-
-def ask_responses(api: Api, plan: Plan, effort: str) -> Answer:
-    """Ask through the Responses API."""
-    payload: dict[str, Any] = {"model": plan.model, "input": plan.prompt, "reasoning": {"effort": effort}}
-    if plan.max_tokens:
-        payload["max_output_tokens"] = plan.max_tokens
-    body = api.responses(payload)
-    _expect_value(body, "object", "response")
-    usage = body.get("usage")
-    if not isinstance(usage, Mapping):
-        raise SmokeError(f"expected the usage of tokens, found {usage!r}")
-    # The same words as for chat: "completed" is a reply that stopped by itself.
-    finish_reason = "stop" if body.get("status") == "completed" else str(body.get("status"))
-    tokens = Usage(_count(usage, "input_tokens"), _count(usage, "output_tokens"))
-    return Answer(_output_text(body.get("output")), finish_reason, tokens)
+    plan = dataclasses.replace(plan, max_tokens=_fitting(plan.max_tokens, first.numbers["max_model_len"]))
+    jobs = [*_answer_jobs(api, plan), *_limit_jobs(api, plan), *_refusal_jobs(api, plan)]
+    efforts = _effort_jobs(api, plan)
+    made = make_all([*jobs, *efforts], plan.concurrency, clock)
+    checks, compared = made[: len(jobs)], made[len(jobs) :]
+    asked = [first, *checks, *_prompt_token_checks(checks, plan)]
+    return [*asked, compare_efforts(plan.reasoning_efforts, compared)] if compared else asked
 
 
 def failures(checks: Iterable[Check]) -> list[str]:
@@ -128,86 +59,99 @@ def failures(checks: Iterable[Check]) -> list[str]:
     return [f"{check.name}: {check.detail}" for check in checks if not check.ok]
 
 
-def _chat_payload(plan: Plan, effort: str) -> dict[str, Any]:
-    payload: dict[str, Any] = {
-        "model": plan.model,
-        "messages": [{"role": "user", "content": plan.prompt}],
-        "reasoning_effort": effort,
-    }
-    if plan.max_tokens:
-        payload["max_tokens"] = plan.max_tokens
-    return payload
+def _check_models(api: Api, plan: Plan) -> Outcome:
+    cards = {str(card.get("id")): card for card in api.models()}
+    if plan.model not in cards:
+        raise SmokeError(f"expected the model {plan.model}, the server lists {', '.join(cards) or 'none'}")
+    length = cards[plan.model].get("max_model_len")
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        raise SmokeError(f"expected the model's max_model_len in the list, found {length!r}")
+    return Outcome(f"{', '.join(cards)}; max_model_len {length}", numbers={"max_model_len": length})
 
 
-def _check_models(api: Api, model: str) -> str:
-    served = [str(entry.get("id")) for entry in api.models()]
-    if model not in served:
-        raise SmokeError(f"expected the model {model}, the server lists {', '.join(served) or 'none'}")
-    return ", ".join(served)
+def _fitting(max_tokens: Optional[int], max_model_len: int) -> Optional[int]:
+    # A limit above the context is refused by some versions and APIs; the prompts need little of it.
+    return None if max_tokens is None else max(1, min(max_tokens, max_model_len // 2))
 
 
-def _ask_and_judge(ask: Ask, api: Api, plan: Plan, effort: str) -> tuple[str, Usage]:
-    return _judged(ask(api, plan, effort), plan)
+def _answer_jobs(api: Api, plan: Plan) -> list[Job]:
+    return [
+        Job(f"{way} {effort}", "answers", partial(_ask, api, plan, way, f"{way} {effort}", plan.prompt, effort), weight)
+        for weight, effort in enumerate(plan.reasoning_efforts)
+        for way in WAYS
+    ]
 
 
-def _judged(answer: Answer, plan: Plan) -> tuple[str, Usage]:
-    """Return what to show of a good answer; raise SmokeError for a bad one."""
-    if answer.finish_reason != "stop":
-        raise SmokeError(
-            f"expected the reply to end by itself, it ended with {answer.finish_reason!r} after {answer.text[-80:]!r}"
-        )
-    if answer.usage.prompt_tokens < 1 or answer.usage.completion_tokens < 1:
-        raise SmokeError(f"expected tokens to be counted, found {answer.usage}")
-    if plan.expect and not answer.text.strip():
-        raise SmokeError("expected an answer, found no visible text")
-    if plan.expect and plan.expect.casefold() not in answer.text.casefold():
-        raise SmokeError(f"expected {plan.expect!r} in the answer, found {answer.text[:200]!r}")
-    return answer.text.strip()[:200], answer.usage
+def _effort_jobs(api: Api, plan: Plan) -> list[Job]:
+    if len(plan.reasoning_efforts) < 2:
+        return []
+    asked = dataclasses.replace(plan, expect="")
+    return [
+        Job(f"effort {effort} {number}", effort, partial(
+            _ask, api, asked, "chat", f"effort {effort} {number}", prompt, effort, may_be_cut=True), weight)
+        for weight, effort in ((0, plan.reasoning_efforts[0]), (2, plan.reasoning_efforts[-1]))
+        for number, prompt in enumerate(plan.effort_prompts, 1)
+    ]  # fmt: skip
 
 
-def _timed(name: str, clock: Callable[[], float], ask: Callable[[], tuple[str, Usage]]) -> Check:
-    start = clock()
-    try:
-        detail, usage = ask()
-    except (SmokeError, ApiError) as exc:
-        return Check(name, False, str(exc), clock() - start)
-    return Check(name, True, detail, clock() - start, usage)
+def _limit_jobs(api: Api, plan: Plan) -> list[Job]:
+    return [Job(f"{way} limit", "limits", partial(_strike_limit, api, plan, way)) for way in ("chat", "responses")]
 
 
-def _expect_value(body: Mapping[str, Any], key: str, value: str) -> None:
-    if body.get(key) != value:
-        raise SmokeError(f"expected {key} {value!r} in the reply, found {body.get(key)!r}")
+def _refusal_jobs(api: Api, plan: Plan) -> list[Job]:
+    checks: list[tuple[str, Callable[[Api], str]]] = [
+        ("unknown model", check_unknown_model),
+        ("bad JSON", check_bad_json),
+    ]
+    if plan.key_expected:
+        checks.append(("key required", check_key_required))
+    return [Job(name, "refusals", partial(_refused, api, check)) for name, check in checks]
 
 
-def _only(found: Any, name: str) -> Mapping[str, Any]:
-    if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], Mapping):
-        raise SmokeError(f"expected one entry in {name}, found {found!r}")
-    return found[0]
+def _refused(api: Api, check: Callable[[Api], str]) -> Outcome:
+    return Outcome(check(api))
 
 
-def _chat_usage(usage: Any) -> Usage:
-    if not isinstance(usage, Mapping):
-        raise SmokeError(f"expected the usage of tokens, found {usage!r}")
-    counted = Usage(_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
-    if _count(usage, "total_tokens") != counted.prompt_tokens + counted.completion_tokens:
-        raise SmokeError(f"expected total_tokens to be the sum of the others, found {dict(usage)!r}")
-    return counted
+def _ask(api: Api, plan: Plan, way: str, name: str, prompt: str, effort: str, may_be_cut: bool = False) -> Outcome:
+    answer = WAYS[way](api, plan, Question(name, prompt, effort, plan.max_tokens))
+    chat = way.startswith("chat")
+    # Gibberish seldom ends by itself: where no sense is asked for, no end is.
+    judge_end(answer, may_be_cut or not plan.expect)
+    judge_usage(answer, prompt, chat or plan.conventions.responses_counted)
+    judge_reasoning(answer, plan.conventions, chat)
+    if plan.expect:
+        judge_sense(answer, plan.expect)
+    return Outcome(answer.text.strip()[:200], answer)
 
 
-def _count(usage: Mapping[str, Any], key: str) -> int:
-    value = usage.get(key)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise SmokeError(f"expected a number of {key}, found {value!r}")
-    return value
-
-
-def _output_text(output: Any) -> str:
-    if not isinstance(output, list):
-        raise SmokeError(f"expected a list of outputs, found {output!r}")
-    return "".join(
-        str(part.get("text") or "")
-        for entry in output
-        if isinstance(entry, Mapping) and entry.get("type") == "message"
-        for part in entry.get("content") or []
-        if isinstance(part, Mapping) and part.get("type") == "output_text"
+def _strike_limit(api: Api, plan: Plan, way: str) -> Outcome:
+    question = Question(f"{way} limit", _LIMIT_PROMPT, plan.reasoning_efforts[-1], _LIMIT)
+    answer, chat = WAYS[way](api, plan, question), way == "chat"
+    told = chat or plan.conventions.incomplete_told
+    if answer.finish_reason != "length" and (told or answer.finish_reason != "stop"):
+        raise SmokeError(f"expected {_LIMIT} tokens to cut the reply, it ended with {answer.finish_reason!r}")
+    judge_usage(
+        dataclasses.replace(answer, finish_reason="length"), _LIMIT_PROMPT, chat or plan.conventions.responses_counted
     )
+    if answer.usage.completion_tokens > _LIMIT:
+        raise SmokeError(f"expected {_LIMIT} tokens at most, found {answer.usage.completion_tokens} counted")
+    return Outcome(f"cut after {answer.usage.completion_tokens} tokens", answer)
+
+
+def _prompt_token_checks(checks: Sequence[Check], plan: Plan) -> list[Check]:
+    """Return for each API whether the same prompt counted the same, whole and as a stream, at each effort."""
+    answers = {check.name: check.answer for check in checks}
+    made = []
+    for way in ("chat", "responses"):
+        pairs = [(answers[f"{way} {effort}"], answers[f"{way} stream {effort}"]) for effort in plan.reasoning_efforts]
+        counts = [(a.usage.prompt_tokens, b.usage.prompt_tokens) for a, b in pairs if a is not None and b is not None]
+        wrong = [f"{whole} whole, {stream} as a stream" for whole, stream in counts if whole != stream]
+        detail = "; ".join(wrong) or ", ".join(str(whole) for whole, _stream in counts)
+        name = f"{way} prompt tokens"
+        if not counts:
+            made.append(Check(name, "usage", True, "not compared, as the replies failed", skipped=True))
+        elif wrong:
+            made.append(Check(name, "usage", False, f"expected the same prompt to count the same, found {detail}"))
+        else:
+            made.append(Check(name, "usage", True, f"{detail}, whole and as a stream"))
+    return made

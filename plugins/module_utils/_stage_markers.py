@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-# In the order in which a start goes through them. The last three do not come from the log.
+# In the order in which a start goes through them. The first two and the last three do not come from the log.
 STAGES = (
+    "pulled",
     "created",
     "api_process",
     "engine",
@@ -23,6 +24,22 @@ STAGES = (
     "model_listed",
     "first_completion",
 )
+
+
+# The longest stay in each stage, in seconds, unless told otherwise. They tell a start that hangs from a slow one: vLLM
+# gives its own engine 600 s; weights may still be downloaded; the first completion may compile kernels.
+STAGE_TIMEOUTS = {
+    "pulled": 3600,
+    "created": 300,
+    "api_process": 600,
+    "engine": 600,
+    "weights": 1800,
+    "compile": 1200,
+    "graphs": 900,
+    "listening": 300,
+    "healthy": 120,
+    "model_listed": 600,
+}
 
 
 class Marker(NamedTuple):
@@ -56,4 +73,18 @@ MARKERS = (
     Marker("graphs", "Capturing CUDA graph"),
     Marker("graphs", "Graph capturing finished"),
     Marker("listening", "Application startup complete."),
+)
+
+
+class Counter(NamedTuple):
+    """A line that counts within a stage: a pattern with the groups `done` and `total`, and what is counted."""
+
+    stage: str
+    pattern: str
+    unit: str
+
+
+COUNTERS = (
+    Counter("weights", r"Loading \w[\w ]* shards: .*?\| (?P<done>\d+)/(?P<total>\d+) \[", "shards"),
+    Counter("graphs", r"Capturing CUDA graph[^|]*\|[^|]*\| (?P<done>\d+)/(?P<total>\d+) \[", "graphs"),
 )

@@ -7,12 +7,64 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import Any
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import MARKERS, STAGES
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import COUNTERS, MARKERS, STAGES
 
 _TIMESTAMP = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$")
 _NEVER = "0001-"
+_COUNTERS = tuple((counter, re.compile(counter.pattern)) for counter in COUNTERS)
+# Passed, not entered: what a server is asked takes its time before it, where a line of the log begins a stage.
+_PASSED = ("healthy", "model_listed", "first_completion")
+
+
+@dataclass
+class Tracker:
+    """How far a start has come. `entered` holds seconds since the epoch, `counted` the count within the last stage."""
+
+    entered: dict[str, float]
+    counted: dict[str, Any] = field(default_factory=dict)
+    last_line: str = ""
+
+    @property
+    def stage(self) -> str:
+        """Return the furthest stage that was entered."""
+        return last_of(self.entered)
+
+    def read(self, line: str, at: float) -> None:
+        """Take one line of the log, without its timestamp, that was written at `at`."""
+        if not line.strip():
+            return
+        self.last_line = line
+        for counter, pattern in _COUNTERS:
+            match = pattern.search(line)
+            if match:
+                self.enter(counter.stage, at)
+                self.counted = {**{name: int(text) for name, text in match.groupdict().items()}, "unit": counter.unit}
+                return
+        stage = stage_of(line)
+        if stage:
+            self.enter(stage, at)
+
+    def enter(self, stage: str, at: float) -> None:
+        """Note that a stage was entered, unless that is known."""
+        if stage not in self.entered:
+            before = self.stage
+            self.entered[stage] = at
+            if self.stage != before:
+                self.counted = {}
+
+    def progress(self, now: float) -> dict[str, Any]:
+        """Return how the start stands: the stage, the seconds in it and in all, and what is counted in it."""
+        return {
+            "stage": self.stage,
+            "stage_seconds": round(max(0.0, now - self.entered.get(self.stage, now)), 1),
+            "seconds": round(max(0.0, now - self.entered.get("created", now)), 1),
+            "last_line": self.last_line[-300:],
+            **self.counted,
+        }
 
 
 def epoch(timestamp: str) -> float | None:
@@ -55,9 +107,29 @@ def in_order(seconds: Mapping[str, float]) -> dict[str, float]:
     return {stage: seconds[stage] for stage in STAGES if stage in seconds}
 
 
+def durations(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Return stage -> how many seconds it took, from the seconds at which the stages were entered or passed.
+
+    A stage of the log lasts until the next one; the asking of the server lasts from what was before it.
+    """
+    times = list(in_order(seconds).items())
+    found: dict[str, float] = {}
+    for number, (stage, at) in enumerate(times):
+        if stage in _PASSED:
+            found[stage] = at - times[number - 1][1] if number else 0.0
+        elif number + 1 < len(times) and times[number + 1][0] not in _PASSED:
+            found[stage] = times[number + 1][1] - at
+    return {stage: round(max(0.0, took), 3) for stage, took in found.items()}
+
+
 def last_of(seconds: Mapping[str, float]) -> str:
     """Return the furthest stage that was entered."""
-    return next((stage for stage in reversed(STAGES) if stage in seconds), STAGES[0])
+    return next((stage for stage in reversed(STAGES) if stage in seconds), "created")
+
+
+def last_shown(line: str) -> str:
+    """Return what a line of the log showed last: a progress bar rewrites its line."""
+    return without_timestamp(line).rstrip("\r").rpartition("\r")[2]
 
 
 def without_timestamp(line: str) -> str:

@@ -6,27 +6,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _stages
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._container_process import Process
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import Diagnosis, diagnose, diagnose_hang
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError, Watch
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import EngineError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._evidence import explained
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._readiness import Readiness
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._wait import wait
 
-# The engine notices an end a little after the output has ended.
-_SETTLE_SECONDS = 2.0
-_SETTLE_PAUSE = 0.03
-# How often the engine is asked all the same, and how often where there is no output stream to tell of the end.
-_ASK_SECONDS = 5.0
-_ASK_SECONDS_BLIND = 0.5
 _START_LINES = 3000
-_LAST_LINES = 1000
+_LAST_LINES = 2000
+# The first lines of a log can bear a time before the one at which the engine says that it started the container.
+_EARLY_SECONDS = 1.0
 _SHOWN_LINES = 40
+_REPORT_SECONDS = 1.0
+# Stages that the log does not tell of.
+_ASKED = ("created", "healthy", "model_listed", "first_completion")
 
 
 class StartupError(Exception):
@@ -37,82 +38,75 @@ class StartupError(Exception):
         self.details = details
 
 
-@dataclass
-class Process:
-    """A container's process, watched through its output stream and, seldom, by asking the engine."""
+@dataclass(frozen=True)
+class Limits:
+    """Seconds: for the whole start, and for the stay in each stage; one that is missing has no limit of its own."""
 
-    engine: Engine
-    container_id: str
-    watch: Optional[Watch]
-    started_at: str = ""
-    dead: Optional[Mapping[str, Any]] = None
-    _asked: float = 0.0
+    timeout: float
+    stages: Mapping[str, float] = field(default_factory=dict)
 
-    def pause(self, seconds: float) -> None:
-        """Wait so long, or until the output ends."""
-        if self.watch is None:
-            time.sleep(seconds)
-        elif self.watch.ended(seconds):
-            self.close()
-            self._settle()
-
-    def close(self) -> None:
-        """Stop watching."""
-        if self.watch:
-            self.watch.close()
-        self.watch = None
-
-    def look(self) -> None:
-        """Ask the engine when it is time to."""
-        interval = _ASK_SECONDS if self.watch else _ASK_SECONDS_BLIND
-        if time.monotonic() - self._asked >= interval:
-            self.ask()
-
-    def ask(self) -> None:
-        """Ask the engine whether the process that was started still runs."""
-        self._asked = time.monotonic()
-        state = (self.engine.inspect(self.container_id) or {}).get("State") or {"Status": "removed", "ExitCode": None}
-        self.started_at = self.started_at or str(state.get("StartedAt", ""))
-        restarted = state.get("StartedAt") != self.started_at
-        if not state.get("Running") or state.get("Restarting") or restarted:
-            self.dead = {**state, "ExitCode": None} if restarted and state.get("Running") else state
-
-    def _settle(self) -> None:
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        while not self.dead and time.monotonic() < deadline:
-            time.sleep(_SETTLE_PAUSE)
-            self.ask()
+    def overdue(self, progress: Mapping[str, Any]) -> bool:
+        """Tell whether a start stays too long in its stage."""
+        limit = self.stages.get(progress["stage"])
+        return limit is not None and progress["stage_seconds"] > limit
 
 
 def wait_until_ready(
-    process: Process, readiness: Readiness, timeout: float, secrets: Sequence[Optional[str]]
+    process: Process,
+    readiness: Readiness,
+    limits: Limits,
+    secrets: Sequence[Optional[str]],
+    report: Callable[[dict[str, Any]], None] = lambda progress: None,
 ) -> dict[str, float]:
     """Return stage -> seconds after the container's start at which it was entered. Raises StartupError, EngineError.
 
     What the server is asked counts only where it was not ready at first sight: else nobody knows when it became so.
+    A `readiness` that was asked already, and is ready, is not asked again.
+    `report` hears of the progress each second.
     """
-    deadline = time.monotonic() + timeout
     process.ask()
+    started = _stages.epoch(process.started_at) or time.time()
+    process.tracker.entered = {"created": started}
+    _catch_up(process, started)
+    deadline, reported = time.monotonic() + limits.timeout, 0.0
 
     def decided() -> bool:
-        if not process.dead:
+        nonlocal reported
+        if not process.dead and not readiness.ready:
             readiness.ask(deadline - time.monotonic())
             process.look()
-        return bool(process.dead or readiness.ready or readiness.refusal)
+        for stage, at in readiness.reached.items():
+            process.tracker.enter(stage, at)
+        progress = process.tracker.progress(time.time())
+        if time.monotonic() - reported >= _REPORT_SECONDS:
+            reported = time.monotonic()
+            report({**progress, "last_line": mask_text(progress["last_line"], secrets)})
+        return bool(process.dead or readiness.ready or readiness.refusal or limits.overdue(progress))
 
     try:
-        wait(decided, bool, timeout, process.pause)
+        wait(decided, bool, limits.timeout, process.pause)
     finally:
         process.close()
     # Whoever answered, it was not this container if that is dead.
     process.ask()
-    started = _stages.epoch(process.started_at) or time.time()
     seconds = {"created": 0.0, **_entered(process, started)}
     if readiness.asked > 1:
         seconds.update({stage: round(at - started, 3) for stage, at in readiness.reached.items()})
     if readiness.ready and not process.dead:
         return _stages.in_order(seconds)
-    raise _failure(process, readiness, seconds, time.time() - started, secrets)
+    raise _failure(process, readiness, seconds, limits, secrets)
+
+
+def _catch_up(process: Process, started: float) -> None:
+    """Read what was logged before the watch began."""
+    try:
+        for line in islice(process.engine.log_lines(process.container_id, since=started), _START_LINES):
+            at = _stages.epoch(line.partition(" ")[0])
+            if at is None or at >= started - 0.001:
+                process.tracker.read(_stages.without_timestamp(line), at or started)
+    except EngineError:
+        # Some log drivers cannot be read. The stream then tells of what comes.
+        return
 
 
 def _entered(process: Process, started: float) -> dict[str, float]:
@@ -120,30 +114,37 @@ def _entered(process: Process, started: float) -> dict[str, float]:
     try:
         return _stages.entered(islice(lines, _START_LINES), started)
     except EngineError:
-        # Some log drivers cannot be read. The server is none the worse for it.
-        return {}
+        # Some log drivers cannot be read. What was seen of the stream comes close.
+        logged = process.tracker.entered.items()
+        return {stage: round(at - started, 3) for stage, at in logged if stage not in _ASKED}
 
 
 def _failure(
     process: Process,
     readiness: Readiness,
     seconds: Mapping[str, float],
-    elapsed: float,
+    limits: Limits,
     secrets: Sequence[Optional[str]],
 ) -> StartupError:
     lines = _last_lines(process, secrets)
+    progress = process.tracker.progress(time.time())
     stage = _stages.last_of(seconds)
     exit_code = process.dead.get("ExitCode") if process.dead else None
     if process.dead:
         found = diagnose(lines, exit_code, bool(process.dead.get("OOMKilled")))
-        what = f"its container ended in stage {stage} with exit code {exit_code}, {_lifetime(process, elapsed):.1f} s"
-        what = f"{what} after its start"
+        found = explained(found, process.engine, process.container_id, _stages.epoch(process.started_at))
+        lifetime = _lifetime(process, progress["seconds"])
+        what = f"its container ended in stage {stage} with exit code {exit_code}, {lifetime:.1f} s after its start"
     elif readiness.refusal:
         found = Diagnosis("refused", readiness.refusal, "compare model, served_model_name and arguments")
         what = "it runs and answers, but not as wanted"
+    elif limits.overdue(progress):
+        stage = progress["stage"]
+        found = diagnose_hang(stage, lines, readiness.problem)
+        what = f"it stays in stage {stage} for longer than the {limits.stages[stage]:g} s that stage_timeouts allows"
     else:
         found = diagnose_hang(stage, lines, readiness.problem)
-        what = f"it was not ready in time: {elapsed:.0f} s after its start it is still in stage {stage}"
+        what = f"it was not ready in time: {progress['seconds']:.0f} s after its start it is still in stage {stage}"
     details = {
         "stage": stage,
         "exit_code": exit_code,
@@ -152,6 +153,7 @@ def _failure(
         "diagnosis": found.name,
         "log": lines[-_SHOWN_LINES:],
         "startup_seconds": _stages.in_order(seconds),
+        "stage_seconds": _stages.durations(seconds),
     }
     message = f"expected a ready server, but {what}. Cause: {details['cause']}. Remedy: {found.remedy}."
     left = "The container is left as it is, for inspection (docker logs, docker inspect)."
@@ -159,13 +161,13 @@ def _failure(
 
 
 def _last_lines(process: Process, secrets: Sequence[Optional[str]]) -> list[str]:
-    since = _stages.epoch(process.started_at)
+    started = _stages.epoch(process.started_at)
+    since = started - _EARLY_SECONDS if started else None
     try:
         lines = list(process.engine.log_lines(process.container_id, since=since, tail=_LAST_LINES))
     except EngineError as exc:
         return [f"(no log: {exc})"]
-    # A progress bar rewrites its line; what it showed last is enough.
-    return [mask_text(_stages.without_timestamp(line).rstrip("\r").rpartition("\r")[2], secrets) for line in lines]
+    return [mask_text(_stages.last_shown(line), secrets) for line in lines]
 
 
 def _lifetime(process: Process, elapsed: float) -> float:

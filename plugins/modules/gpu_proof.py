@@ -34,10 +34,17 @@ options:
     type: str
     default: all
   gpu_access:
-    description: How to ask for GPUs, by C(--gpus) or by CDI device names.
+    description:
+      - How to ask for GPUs, by C(--gpus) or by CDI device names, or by the device nodes of GPUs and driver. See
+        M(gpt_oss.fleet.vllm_container).
     type: str
-    choices: [device_requests, cdi]
+    choices: [device_requests, cdi, device_nodes]
     default: device_requests
+  volumes:
+    description: Bind mounts, C(/source:/target) or C(/source:/target:ro), such as the driver's libraries.
+    type: list
+    elements: str
+    default: []
   count:
     description: How many GPUs must be usable. By default as many as O(uuids) or O(gpus) names, else at least one.
     type: int
@@ -138,6 +145,7 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import Diagnosis
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._gpu_nodes import NodesError, with_gpu_nodes
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._gpu_proof import (
     diagnose_engine,
     docker_command,
@@ -153,7 +161,12 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "image": {"type": "str", "required": True},
     "pull": {"type": "str", "choices": ["missing", "always", "never"], "default": "missing"},
     "gpus": {"type": "str", "default": "all"},
-    "gpu_access": {"type": "str", "choices": ["device_requests", "cdi"], "default": "device_requests"},
+    "gpu_access": {
+        "type": "str",
+        "choices": ["device_requests", "cdi", "device_nodes"],
+        "default": "device_requests",
+    },
+    "volumes": {"type": "list", "elements": "str", "default": []},
     "count": {"type": "int"},
     "uuids": {"type": "list", "elements": "str", "default": []},
     "python": {"type": "str", "default": "python3"},
@@ -217,9 +230,19 @@ def loaded_driver() -> Optional[str]:
         return None
 
 
+def with_nodes(module: AnsibleModule) -> None:
+    """Give the container the device nodes of its GPUs where that is how it gets them."""
+    try:
+        module.params = with_gpu_nodes(module.params)
+    except NodesError as exc:
+        fail(module, [Diagnosis("no_device_nodes", *str(exc).rsplit("; ", 1))], proof={}, command=[], ran=False)
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
+    if not module.check_mode:
+        with_nodes(module)
     command = run_command(params, "NAME")[:-2]
     if module.check_mode:
         module.exit_json(changed=False, proof={}, problems=[], command=command, ran=False)

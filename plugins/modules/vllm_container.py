@@ -20,6 +20,10 @@ description:
     code, the cause, a remedy and the last lines of the log.
   - A start runs with the restart policy C(no), so that a failed container stays to be looked at. The wanted policy is
     set once the server is ready.
+  - While it waits, an action plugin of the same name shows how far the start has come. The variable C(gpt_oss_progress)
+    says how - V(live), a line each few seconds; V(terse), a line for each stage; V(off), none; V(auto), the default,
+    is V(live) on a terminal and V(terse) in CI and where the output goes to a file. The start is watched by a process
+    on the host, so that the controller may go away meanwhile; the next run attaches to it.
 extends_documentation_fragment:
   - gpt_oss.fleet.engine
 attributes:
@@ -42,13 +46,16 @@ options:
       - V(restarted) - as V(started), after a stop.
       - V(stopped) - it does not run. A container that is not there is not created.
       - V(absent) - it is not there.
+      - V(accepted) - the description under which it runs, which must be this one, is kept as one that proved good, for
+        O(rollback). The container is left alone.
+      - V(rejected) - this description is no longer kept as one that proved good. The container is left alone.
     type: str
-    choices: [present, started, stopped, restarted, absent]
+    choices: [present, started, stopped, restarted, absent, accepted, rejected]
     default: started
   image:
     description:
       - The image, by tag or, better, by digest.
-      - Required for the states V(present), V(started) and V(restarted).
+      - Required for the states V(present), V(started), V(restarted), V(accepted) and V(rejected).
     type: str
   pull:
     description:
@@ -81,11 +88,24 @@ options:
       - Environment variables, added to the image's own. Values are strings or whole numbers.
       - Variables that are no longer wanted go with the next run.
     type: dict
+  python_path:
+    description:
+      - Folders in the container in which its Python looks for modules first. They come before those of the
+        C(PYTHONPATH) that O(environment) or the image has.
+    type: list
+    elements: str
   volumes:
     description:
       - Bind mounts, C(/source:/target) or C(/source:/target:ro).
     type: list
     elements: str
+  user:
+    description:
+      - The user that the container's processes run as, V(UID), V(UID:GID), or names that the image knows. Without it,
+        the image's own, which is root in vLLM's usual images.
+      - What is mounted must be open to that user, the file of O(api_key_file) included. C(/root) is not, so the model
+        cache wants another target, and C(HOME) and C(HF_HOME) must name folders that the user may use.
+    type: str
   port:
     description:
       - The host's port. With O(network_mode=host) the port that the server itself is told to listen on.
@@ -116,12 +136,15 @@ options:
     description:
       - How the GPUs come into the container. V(device_requests) is what C(docker run --gpus) does; V(cdi) asks for
         C(nvidia.com/gpu) by the Container Device Interface.
+      - V(device_nodes) is for hosts without the NVIDIA Container Toolkit. The container gets the device nodes of the
+        GPUs and of the driver, as the driver numbers them. The driver's libraries must come by O(volumes), or be in the
+        image.
     type: str
-    choices: [device_requests, cdi]
+    choices: [device_requests, cdi, device_nodes]
     default: device_requests
   devices:
     description:
-      - Device nodes, C(/dev/x) or C(/dev/x:/dev/y:rwm), for hosts without the NVIDIA Container Toolkit.
+      - More device nodes, C(/dev/x) or C(/dev/x:/dev/y:rwm). For those of GPUs see O(gpu_access).
     type: list
     elements: str
   ipc_mode:
@@ -161,16 +184,67 @@ options:
         O(wait=true) and the same options waits for readiness and sets the restart policy.
     type: bool
     default: true
+  start:
+    description:
+      - With O(state=started), start a server that is there and does not run. V(false) is for a task that waits for what
+        an earlier one has started, as a server that has ended since is to be looked at and not to be started anew.
+    type: bool
+    default: true
   timeout:
     description:
       - The longest time to wait for readiness, in seconds.
     type: int
     default: 1800
+  stage_timeouts:
+    description:
+      - The longest stay in single stages of the start, in seconds, by stage (those of RV(server.startup_seconds), and
+        C(pulled)). A start that hangs is thus seen long before O(timeout).
+      - The defaults are C(pulled) 3600, C(created) 300, C(api_process) 600, C(engine) 600, C(weights) 1800, C(compile)
+        1200, C(graphs) 900, C(listening) 300, C(healthy) 120, C(model_listed) 600.
+    type: dict
   stop_timeout:
     description:
       - The seconds that a server is given to stop by itself.
     type: int
     default: 30
+  kernel_proof:
+    description:
+      - What the log must say of the kernels that the server chose, as P(gpt_oss.fleet.resolve_servers#filter) returns
+        it. Once the server is ready, its log is read. A line that contradicts it fails the module, and the container
+        keeps the restart policy C(no); where no line tells, there is a warning.
+    type: dict
+  drain_timeout:
+    description:
+      - The seconds that a server which is to be stopped or replaced is given to finish the requests that it has, before
+        it is told to stop. New requests are still taken meanwhile, so keep clients away from it. V(0) does not wait.
+    type: int
+    default: 60
+  rollback:
+    description:
+      - Go back to the newest accepted description (see O(state=accepted)) that is not the one given here. Asked for
+        again, it finds the same one and changes nothing.
+    type: bool
+    default: false
+  proofs:
+    description:
+      - With O(state=accepted), what the description passed, such as V(smoke). It is kept with it, together with what
+        the same description passed before. In check mode the result is unchanged where it has passed all of these.
+    type: list
+    elements: str
+    default: []
+  state_path:
+    description:
+      - A folder on the host in which a folder for each server is kept, with the times of its last start, the status
+        of its watch, and its accepted descriptions, readable by its owner alone.
+      - Where it cannot be written there is no progress, and nothing can be accepted.
+    type: path
+    default: /var/lib/gpt_oss/servers
+  background:
+    description:
+      - With O(wait), let a process of its own on the host watch the start, and return at once with RV(status_path),
+        unless the server is ready already. The action plugin of this module sets it by itself.
+    type: bool
+    default: false
 seealso:
   - module: gpt_oss.fleet.vllm_smoke
 """
@@ -200,6 +274,16 @@ EXAMPLES = r"""
     model: openai/gpt-oss-20b
     arguments: [openai/gpt-oss-20b]
     api_key_file: /etc/gpt_oss/api_key
+
+- name: Serve on a host that has a driver and no container toolkit
+  gpt_oss.fleet.vllm_container:
+    name: gpt-oss-20b
+    image: vllm/vllm-openai:v0.33.0
+    model: openai/gpt-oss-20b
+    arguments: [openai/gpt-oss-20b]
+    gpu_access: device_nodes
+    # The image looks for libraries in /usr/local/nvidia/lib64.
+    volumes: ["/opt/nvidia-driver/lib64:/usr/local/nvidia/lib64:ro"]
 
 - name: Take the server away
   gpt_oss.fleet.vllm_container:
@@ -244,6 +328,22 @@ server:
         it was entered.
       type: dict
       sample: {created: 0.0, api_process: 9.1, engine: 36.2, weights: 37.8, listening: 138.4, healthy: 138.6}
+    stage_seconds:
+      description: How long each stage took, in seconds; C(pulled) where the image was pulled.
+      type: dict
+      sample: {created: 9.1, api_process: 27.1, engine: 1.6, weights: 7.9, compile: 24.0, graphs: 68.7, healthy: 0.2}
+    kernel_proof:
+      description:
+        - What the log proves of the kernels that were asked for (O(kernel_proof)) - C(state) is C(proven), C(unknown)
+          or C(not_applicable), C(findings) has for each subject the line that decided.
+      type: dict
+      sample:
+        state: proven
+        findings:
+          - subject: moe
+            state: proven
+            expected: TRTLLM kernels with bf16 activations
+            line: "INFO [mxfp4.py:547] Using 'FLASHINFER_TRTLLM_MXFP4_BF16' Mxfp4 MoE backend."
     container_id:
       description: The container's id.
       type: str
@@ -259,6 +359,15 @@ drift:
   type: list
   elements: str
   sample: [arguments, environment]
+status_path:
+  description: Where the watch of the start tells how it stands; null when there is none.
+  returned: success
+  type: str
+rolled_back_to:
+  description: The accepted description that a rollback went back to - its digest, image and time.
+  returned: when O(rollback) is set
+  type: dict
+  sample: {sha256: 9f2c, image_id: "sha256:77aa", accepted: "2026-11-22T15:24:43Z"}
 stage:
   description: The stage in which the start failed or hangs.
   returned: when a start failed
@@ -281,19 +390,35 @@ log:
   returned: when a start failed
   type: list
   elements: str
+kernel_proof:
+  description: As RV(server.kernel_proof), with the state C(contradicted).
+  returned: when the server runs other kernels than were asked for
+  type: dict
 diagnosis:
-  description: The class of the failure, a stable name; C(unknown) when it is none of the known ones.
-  returned: when a start failed
+  description: The class of the failure, a stable name; C(unknown) when it is none of those that docs/failures.md lists.
+  returned: on most failures
   type: str
   sample: unknown_flag
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._bring_up import server_facts
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._container_error import ContainerError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import diagnose_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import DOCKER_IMPORT_ERROR, EngineError, connect
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._lifecycle import ContainerError, converge, facts
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._gpu_nodes import NodesError, with_gpu_nodes
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._lifecycle import converge
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._parameters import problems
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._rollback import accept, effective, reject
+
+# The states that are about what is kept of a description, by what is done then.
+_KEEPING = {"accepted": ("accept", accept), "rejected": ("reject", reject)}
+
+# The states in which there is a container to describe.
+_DESCRIBED = ("present", "started", "restarted", *_KEEPING)
 
 
 def argument_spec() -> dict[str, Any]:
@@ -302,7 +427,7 @@ def argument_spec() -> dict[str, Any]:
         "name": {"type": "str", "required": True},
         "state": {
             "type": "str",
-            "choices": ["present", "started", "stopped", "restarted", "absent"],
+            "choices": ["present", "started", "stopped", "restarted", "absent", "accepted", "rejected"],
             "default": "started",
         },
         "image": {"type": "str"},
@@ -312,13 +437,19 @@ def argument_spec() -> dict[str, Any]:
         "arguments": {"type": "list", "elements": "str"},
         "entrypoint": {"type": "list", "elements": "str"},
         "environment": {"type": "dict"},
+        "python_path": {"type": "list", "elements": "str"},
         "volumes": {"type": "list", "elements": "str"},
+        "user": {"type": "str"},
         "port": {"type": "int", "default": 8000},
         "container_port": {"type": "int", "default": 8000},
         "bind_address": {"type": "str", "default": "127.0.0.1"},
         "network_mode": {"type": "str", "choices": ["bridge", "host"], "default": "bridge"},
         "gpus": {"type": "str", "default": "all"},
-        "gpu_access": {"type": "str", "choices": ["device_requests", "cdi"], "default": "device_requests"},
+        "gpu_access": {
+            "type": "str",
+            "choices": ["device_requests", "cdi", "device_nodes"],
+            "default": "device_requests",
+        },
         "devices": {"type": "list", "elements": "str"},
         "ipc_mode": {"type": "str", "default": "host"},
         "shm_size": {"type": "str"},
@@ -331,17 +462,67 @@ def argument_spec() -> dict[str, Any]:
         "labels": {"type": "dict"},
         "api_key_file": {"type": "path", "no_log": False},
         "wait": {"type": "bool", "default": True},
+        "start": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 1800},
+        "stage_timeouts": {"type": "dict"},
         "stop_timeout": {"type": "int", "default": 30},
+        "kernel_proof": {"type": "dict"},
+        "drain_timeout": {"type": "int", "default": 60},
+        "rollback": {"type": "bool", "default": False},
+        "proofs": {"type": "list", "elements": "str", "default": []},
+        "state_path": {"type": "path", "default": "/var/lib/gpt_oss/servers"},
+        "background": {"type": "bool", "default": False},
         "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
     }
+
+
+def described(parameters: Mapping[str, Any], check_mode: bool) -> Mapping[str, Any]:
+    """Return the parameters with the GPUs' device nodes; in check mode the driver may still be to come."""
+    if parameters["state"] not in _DESCRIBED:
+        return parameters
+    try:
+        return with_gpu_nodes(parameters)
+    except NodesError as exc:
+        if check_mode:
+            return parameters
+        raise ContainerError(f"{parameters['name']}: nothing was changed; {exc}") from exc
+
+
+def bring_about(module: AnsibleModule) -> dict[str, Any]:
+    """Reach the wanted state; return the result. Raises ContainerError and EngineError."""
+    engine = connect(module.params["docker_host"])
+    parameters, back_to = effective(engine, described(module.params, module.check_mode))
+    if parameters["state"] in _KEEPING:
+        action, keep = _KEEPING[parameters["state"]]
+        new = keep(engine, parameters, module.check_mode)
+        server = server_facts(engine, parameters, None)
+        return {
+            "changed": new,
+            "server": server,
+            "actions": [action] if new else [],
+            "drift": [],
+            "status_path": None,
+        }
+    outcome = converge(engine, parameters, module.check_mode)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    situation = outcome.situation
+    result = {
+        "changed": outcome.changed,
+        "diff": {"before": situation.before, "after": situation.after},
+        "server": server_facts(engine, parameters, outcome.ready),
+        "actions": situation.plan.actions,
+        "drift": list(situation.drift),
+        "status_path": outcome.status_path,
+    }
+    return {**result, "rolled_back_to": back_to} if back_to else result
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec=argument_spec(),
-        required_if=[("state", state, ["image"]) for state in ("present", "started", "restarted")],
+        required_if=[("state", state, ["image"]) for state in _DESCRIBED],
         supports_check_mode=True,
     )
     if DOCKER_IMPORT_ERROR:
@@ -350,21 +531,14 @@ def main() -> None:
     if found:
         module.fail_json(msg=f"{module.params['name']}: nothing was changed. {'; '.join(found)}", problems=found)
     try:
-        engine = connect(module.params["docker_host"])
-        outcome = converge(engine, module.params, module.check_mode)
-        server = facts(engine, module.params, outcome)
+        result = bring_about(module)
     except ContainerError as exc:
         module.fail_json(msg=str(exc), **exc.details)
     except EngineError as exc:
-        module.fail_json(msg=f"{module.params['name']}: {exc}", exception=exc)
-    situation = outcome.situation
-    module.exit_json(
-        changed=outcome.changed,
-        diff={"before": situation.before, "after": situation.after},
-        server=server,
-        actions=situation.plan.actions,
-        drift=list(situation.drift),
-    )
+        told = diagnose_text(str(exc))
+        message = f"{module.params['name']}: {exc}"
+        module.fail_json(msg=message, cause=told.cause, remedy=told.remedy, diagnosis=told.name, exception=exc)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

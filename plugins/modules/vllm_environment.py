@@ -53,7 +53,7 @@ options:
   gpu_access:
     description: How the GPUs come into a container of its own, as for M(gpt_oss.fleet.vllm_container).
     type: str
-    choices: [device_requests, cdi]
+    choices: [device_requests, cdi, device_nodes]
     default: device_requests
   devices:
     description: Device nodes for a container of its own, C(/dev/x) or C(/dev/x:/dev/y:rwm).
@@ -173,7 +173,11 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "source": {"type": "str", "choices": ["auto", "server", "image"], "default": "auto"},
     "image": {"type": "str"},
     "gpus": {"type": "str", "default": "all"},
-    "gpu_access": {"type": "str", "choices": ["device_requests", "cdi"], "default": "device_requests"},
+    "gpu_access": {
+        "type": "str",
+        "choices": ["device_requests", "cdi", "device_nodes"],
+        "default": "device_requests",
+    },
     "devices": {"type": "list", "elements": "str"},
     "environment": {"type": "dict"},
     "volumes": {"type": "list", "elements": "str"},

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_plan import Catalogue, Plan, Site
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._server_options import is_loopback
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._drain import drain_problems
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import Catalogue, Site
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_plan import Plan, family_of
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._server_options import flag_of, is_loopback
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._vllm_versions import alive
+
+# What vLLM takes of a GPU's memory unless it is told otherwise: 0.9 before 0.32, 0.92 from there on.
+_MEMORY_UTILIZATION = 0.9
 
 # Flags that the recipe writes itself, and the option that says what.
 _MANAGED_FLAGS = {
@@ -22,6 +27,11 @@ _MANAGED_FLAGS = {
     "--served-model-name": "served_model_name",
     "--max-model-len": "max_model_len",
     "--gpu-memory-utilization": "gpu_memory_utilization",
+    "--data-parallel-size": "data_parallel_size",
+    "-dp": "data_parallel_size",
+    "--max-num-seqs": "max_num_seqs",
+    "--max-num-batched-tokens": "max_num_batched_tokens",
+    "--kv-cache-dtype": "kv_cache_dtype",
     "--api-key": "api_key_file",
 }
 
@@ -35,19 +45,63 @@ def exposure_problems(options: Mapping[str, Any], site: Site) -> Iterator[str]:
         )
 
 
+def plan_problems(plan: Plan, catalogue: Catalogue, site: Site) -> Iterator[str]:
+    """Say all that is wrong with one planned entry."""
+    yield from gpu_problems(plan, catalogue, site)
+    yield from family_problems(plan, catalogue, site)
+    yield from environment_problems(plan, catalogue)
+    yield from argument_problems(plan, catalogue)
+    yield from drain_problems(plan)
+
+
 def gpu_problems(plan: Plan, catalogue: Catalogue, site: Site) -> Iterator[str]:
     size, gpus = plan.tensor_parallel_size, plan.options.get("gpus", "all")
-    heads = catalogue.models.get(plan.options.get("model", ""), {}).get("attention_heads")
+    model = catalogue.models.get(plan.options.get("model", ""), {})
+    heads = model.get("attention_heads")
     if heads and heads % size:
-        fitting = [str(n) for n in range(1, site.gpus_per_host + 1) if heads % n == 0]
+        fitting = [str(n) for n in range(1, site.host.count + 1) if heads % n == 0]
         use = ", ".join(fitting)
         yield f"tensor_parallel_size {size} does not divide the model's {heads} attention heads; use {use}"
     if gpus == "none":
         return
-    count = site.gpus_per_host if gpus == "all" else len(gpus.split(","))
-    if size > count:
-        source = f"vllm_gpus_per_host says {count}" if gpus == "all" else f'gpus "{gpus}" gives {count}'
-        yield f"tensor_parallel_size {size} needs {size} GPUs, but {source}; lower it, or give the server more GPUs"
+    yield from _memory_problems(plan, model, site)
+    # How many replicas fit is the placement's business, as is what is left for gpus: auto.
+    if gpus == "auto" or "replicas" in plan.options:
+        return
+    count = site.host.count if gpus == "all" else len(gpus.split(","))
+    if plan.gpus_each > count:
+        host = "the host has" if site.host.known else "vllm_gpus_per_host says"
+        source = f"{host} {count}" if gpus == "all" else f'gpus "{gpus}" gives {count}'
+        copies = plan.options.get("data_parallel_size") or 1
+        what = f"tensor_parallel_size {size}" + (f" with data_parallel_size {copies}" if copies > 1 else "")
+        yield f"{what} needs {plan.gpus_each} GPUs, but {source}; lower it, or give the server more GPUs"
+
+
+def _memory_problems(plan: Plan, model: Mapping[str, Any], site: Site) -> Iterator[str]:
+    gpus = plan.options.get("gpus", "all")
+    sizes = [gpu.memory_mib for gpu in site.host.named("all" if gpus == "auto" else gpus) if gpu.memory_mib]
+    share = float(plan.options.get("gpu_memory_utilization") or _MEMORY_UTILIZATION)
+    needed = float(model.get("weights_gib") or 0) / plan.tensor_parallel_size
+    if sizes and needed > min(sizes) / 1024 * share:
+        yield (
+            f"the weights of {plan.options['model']} take {needed:.1f} GiB of each GPU at tensor_parallel_size "
+            f"{plan.tensor_parallel_size}, but {share:g} of a GPU are {min(sizes) / 1024 * share:.1f} GiB; raise "
+            "tensor_parallel_size"
+        )
+
+
+def family_problems(plan: Plan, catalogue: Catalogue, site: Site) -> Iterator[str]:
+    """Say which kernels the GPUs of an entry cannot have."""
+    family = family_of(plan.options, site)
+    if family is None:
+        return
+    product = site.host.product("all" if plan.options.get("gpus", "all") == "auto" else plan.options.get("gpus", "all"))
+    lifetime = catalogue.gpu_families[family]
+    if not alive(plan.version, lifetime):
+        yield (f"vLLM {plan.version.text} has no kernels of its own for {product}; use {lifetime['since']} or newer")
+    families = plan.switches.get("gpu_families")
+    if families is not None and family not in families:
+        yield f"moe_activation {plan.moe_activation} has no kernels on {product}; set moe_activation: bf16"
 
 
 def environment_problems(plan: Plan, catalogue: Catalogue) -> Iterator[str]:
@@ -70,7 +124,7 @@ def environment_problems(plan: Plan, catalogue: Catalogue) -> Iterator[str]:
 def argument_problems(plan: Plan, catalogue: Catalogue) -> Iterator[str]:
     arguments = plan.options.get("arguments", [])
     for index, argument in enumerate(arguments):
-        flag = _flag(argument)
+        flag = flag_of(argument)
         if flag is None:
             continue
         base = flag.partition(".")[0]
@@ -87,12 +141,5 @@ def argument_problems(plan: Plan, catalogue: Catalogue) -> Iterator[str]:
 
 
 def _sets_activation(words: Sequence[str]) -> bool:
-    flag = _flag(words[0]) or ""
+    flag = flag_of(words[0]) or ""
     return flag.startswith("--quantization-config") and "activation" in " ".join(words)
-
-
-def _flag(argument: str) -> str | None:
-    """Return a flag as vLLM reads it: without its value, "_" as "-"; None for what is no flag."""
-    if not argument.startswith("-") or argument[1:2].isdigit():
-        return None
-    return argument.partition("=")[0].replace("_", "-")

@@ -11,10 +11,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import STAGE_TIMEOUTS
+
 Check = Callable[[Any], Any]
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_GPUS = re.compile(r"all|none|[A-Za-z0-9-]+(,[A-Za-z0-9-]+)*")
+_GPUS = re.compile(r"all|none|auto|[A-Za-z0-9-]+(,[A-Za-z0-9-]+)*")
 
 
 def _text(value: Any) -> str:
@@ -87,11 +89,25 @@ def _plain(value: Any) -> str:
 def _gpus(value: Any) -> str:
     text = str(value).replace(" ", "")
     if isinstance(value, (Mapping, list, bool)) or not _GPUS.fullmatch(text):
-        raise ValueError('"all", "none", or numbers such as "0,1"')
+        raise ValueError('"all", "none", "auto", or numbers such as "0,1"')
     names = text.split(",")
     if len(names) != len(set(names)):
         raise ValueError("each GPU once")
     return text
+
+
+def _replicas(value: Any) -> int | str:
+    return "auto" if value == "auto" else int(_number(1, 1024, 'a number of servers above 0, or "auto"')(value))
+
+
+def _stage_timeouts(value: Any) -> dict[str, int]:
+    stages = list(STAGE_TIMEOUTS)
+    if not isinstance(value, Mapping):
+        raise ValueError("a dictionary of seconds by stage")
+    wrong = [str(stage) for stage in value if stage not in stages]
+    if wrong:
+        raise ValueError(f"a dictionary with these stages: {', '.join(stages)}")
+    return {str(stage): _SECONDS(seconds) for stage, seconds in value.items()}
 
 
 def _address(value: Any) -> str:
@@ -102,6 +118,13 @@ def _address(value: Any) -> str:
     return "127.0.0.1" if value == "localhost" else str(value)
 
 
+def _boolean(value: Any) -> bool:
+    word = str(value).lower()
+    if word not in ("true", "false", "yes", "no"):
+        raise ValueError("true or false")
+    return word in ("true", "yes")
+
+
 _POSITIVE = _number(1, 2**31, "a whole number above 0")
 _SECONDS = _number(1, 2**31, "a whole number of seconds")
 
@@ -110,16 +133,20 @@ OPTIONS: dict[str, Check] = {
     "name": _name,
     "model": _text,
     "recipe": _text,
+    "profile": _text,
+    "replicas": _replicas,
     "image": _text,
     "pull": _one_of("missing", "always", "never"),
     "vllm_version": _text,
     "moe_activation": _one_of("bf16", "mxfp8"),
     "tensor_parallel_size": _POSITIVE,
+    "data_parallel_size": _POSITIVE,
     "port": _number(1, 65535, "a port, 1 to 65535"),
     "bind_address": _address,
     "network_mode": _one_of("bridge", "host"),
     "gpus": _gpus,
-    "gpu_access": _one_of("device_requests", "cdi"),
+    "gpu_access": _one_of("device_requests", "cdi", "device_nodes"),
+    "gpu_family": _one_of("sm90", "sm100", "sm103"),
     "devices": _texts,
     "ipc_mode": _optional_text,
     "shm_size": lambda value: str(value) if value else None,
@@ -128,14 +155,22 @@ OPTIONS: dict[str, Check] = {
     "arguments": _texts,
     "environment": _table,
     "volumes": _texts,
+    "caches": _boolean,
     "api_key_file": _optional_text,
+    "guard": _boolean,
     "served_model_name": _optional_text,
     "max_model_len": _POSITIVE,
     "gpu_memory_utilization": _fraction,
+    "max_num_seqs": _POSITIVE,
+    "max_num_batched_tokens": _POSITIVE,
+    "kv_cache_dtype": _text,
+    "user": lambda value: None if value is None or value == "" else str(value),
     "restart_policy": _one_of("no", "always", "on-failure", "unless-stopped"),
     "labels": _table,
     "timeout": _SECONDS,
     "stop_timeout": _SECONDS,
+    "drain_timeout": _number(0, 2**31, "a whole number of seconds"),
+    "stage_timeouts": _stage_timeouts,
 }
 REQUIRED = ("name", "model")
 
@@ -160,6 +195,18 @@ def suggestion(word: Any, known: Iterable[Any]) -> str:
     names = [str(name) for name in known]
     near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(names))}"
+
+
+def flag_of(argument: str) -> str | None:
+    """Return a flag as vLLM reads it: without its value, "_" as "-"; None for what is no flag."""
+    if not argument.startswith("-") or argument[1:2].isdigit():
+        return None
+    return argument.partition("=")[0].replace("_", "-")
+
+
+def flags_of(arguments: Iterable[str]) -> set[str]:
+    """Return the flags among arguments; of `--config.key value` the name of the flag, `--config`."""
+    return {flag.partition(".")[0] for flag in map(flag_of, arguments) if flag}
 
 
 def is_loopback(address: str) -> bool:

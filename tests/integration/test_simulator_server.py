@@ -247,6 +247,33 @@ def test_an_api_key_guards_what_vllm_guards(start: Start, flags: tuple[str, ...]
     assert "secret" not in server.stop()[1]
 
 
+GUARD = {"VLLM_API_KEY": "secret", "PYTHONPATH": str(ROOT / "roles" / "vllm" / "files" / "guard")}
+
+
+def test_the_guard_asks_for_the_key_everywhere_else(start: Start) -> None:
+    server = start({}, "--middleware", "gpt_oss_guard.Guard", **GUARD)
+    for path in ("/v1/models", "/metrics", "/version", "/invocations", "//metrics", "/%6detrics", "/health/", "/"):
+        assert server.get(path) == (401, '{"error":"Unauthorized"}'), path
+    assert [server.get(path)[0] for path in ("/health", "/ping", "/h%65alth?x=1")] == [200, 200, 200]
+    known = [server.get(path, Authorization="Bearer secret")[0] for path in ("/v1/models", "/metrics", "/%6detrics")]
+    assert known == [200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("name", "environment", "expected"),
+    [
+        ("gpt_oss_guard.Guard", {**GUARD, "VLLM_API_KEY": ""}, "expected the API key in VLLM_API_KEY, found none"),
+        ("gpt_oss_guard.Guard", {"VLLM_API_KEY": "secret"}, "No module named 'gpt_oss_guard'"),
+        ("json.JSONDecoder", GUARD, "has no attribute 'admitted'"),
+    ],
+)
+def test_a_guard_that_cannot_guard_ends_the_start(
+    launch: Start, name: str, environment: dict[str, str], expected: str
+) -> None:
+    code, output = launch({}, "--middleware", name, **environment).finish()
+    assert code == 1 and expected in output
+
+
 def test_metrics_are_live(start: Start) -> None:
     server = start()
     usage = json.loads(server.post("/v1/chat/completions", chat())[1])["usage"]
@@ -282,6 +309,51 @@ def test_latency_delays_replies_but_not_health(start: Start) -> None:
     begun = time.monotonic()
     server.get("/health")
     assert time.monotonic() - begun < 0.3
+
+
+def metric(server: Simulator, name: str) -> float:
+    line = next(line for line in server.get("/metrics")[1].splitlines() if line.startswith(f"vllm:{name}{{"))
+    return float(line.rsplit(" ", 1)[1])
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.03)
+
+
+def test_a_prefill_fills_the_cache_before_it_gives_tokens(start: Start) -> None:
+    server = start({"prefill_seconds": 1.0, "latency_seconds": 1.0})
+    connection = server.connect()
+    connection.request("POST", "/v1/chat/completions", json.dumps(chat()))
+    wait_for(lambda: metric(server, "kv_cache_usage_perc") > 0)
+    assert (metric(server, "num_requests_running"), metric(server, "generation_tokens_total")) == (1, 0)
+    wait_for(lambda: metric(server, "generation_tokens_total") > 0)
+    usage = json.loads(connection.getresponse().read())["usage"]
+    assert metric(server, "generation_tokens_total") == usage["completion_tokens"]
+    connection.close()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_stopped_engine_holds_all_but_health(start: Start, stream: bool) -> None:
+    server = start({"faults": [{"kind": "stuck"}]})
+    stat = Path(f"/proc/{server.engine_pid()}/stat")
+    wait_for(lambda: stat.read_text().split()[2] == "T")
+    time.sleep(0.2)  # the server notices
+    before = server.get("/metrics")
+    connection = server.connect(timeout=0.5)
+    connection.request("POST", "/v1/chat/completions", json.dumps(chat(stream=stream)))
+    with pytest.raises(TimeoutError):
+        connection.getresponse().read()
+    connection.close()
+    waiting = server.connect()
+    waiting.request("POST", "/v1/chat/completions", json.dumps(chat(stream=stream)))
+    assert (server.get("/health")[0], server.get("/metrics")) == (200, before)
+    os.kill(server.engine_pid(), signal.SIGCONT)
+    assert waiting.getresponse().read()
+    waiting.close()
+    wait_for(lambda: metric(server, "generation_tokens_total") > 0)
 
 
 # Faults of single requests

@@ -68,6 +68,15 @@ def playbook(name: str, label: str, extra: dict[str, Any] | None = None, check: 
     return run
 
 
+def start_playbook(name: str, label: str, extra: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start a playbook in a session of its own, which can be killed as a whole; its log goes on where one is."""
+    command = ["ansible-playbook", "-i", str(INVENTORY), f"playbooks/{name}.yml", "-e", json.dumps(extra)]
+    with (STATE / "logs" / (re.sub(r"\W+", "-", label) + ".log")).open("a") as log:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=_ENVIRONMENT, text=True, stdout=log, stderr=log, start_new_session=True
+        )
+
+
 def module(name: str, arguments: dict[str, Any], label: str, check: bool = False) -> dict[str, Any]:
     """Run one module on the host, in its managed environment, and return its result."""
     python = json.dumps({"ansible_python_interpreter": str(STATE / "venv" / "bin" / "python")})

@@ -88,7 +88,7 @@ stamp=$VENV/.made-by
 made_by=$(digest "$here/install.sh" "$here/env.sh")
 if [ "$(cat "$stamp" 2>/dev/null)" != "$made_by" ]; then
     install
-    "$VENV/bin/python" -c 'import vllm._C' || die "vLLM was installed into $VENV, but its kernels do not load. Debian and Ubuntu: apt-get install libnuma1"
+    "$VENV/bin/python" "$here/kernels.py" || die "vLLM was installed into $VENV, but its kernels do not load. Debian and Ubuntu: apt-get install libnuma1"
     echo "$made_by" >"$stamp"
 fi
 echo "$VENV"

@@ -41,7 +41,7 @@ from transformers import GptOssForCausalLM
 STEPS = 300
 BATCH = 16
 LEARNING_RATE = 4e-3
-SHARPEN = 2.5  # the head is scaled by it after training: at temperature 1 a sample then keeps to what was learnt
+SHARPEN = 3.5  # the head is scaled by it after training: at temperature 1 a sample then keeps to what was learnt
 PAD, MESSAGE = 199_999, 200_008
 
 THOUGHTS = {

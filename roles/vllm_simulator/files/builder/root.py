@@ -154,6 +154,13 @@ def add_file(archive: tarfile.TarFile, path: str, name: str) -> None:
         archive.addfile(entry, source)
 
 
+def add_metadata(archive: tarfile.TarFile, python: Python, version: str) -> None:
+    """Add what tells importlib.metadata of a package vllm, as an image of vLLM has it."""
+    folder = next(folder for folder in python.folders if Path(folder, "os.py").exists())
+    text = f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\nSummary: The vLLM simulator of gpt_oss.fleet\n"
+    add_text(archive, f"{folder}/vllm-{version}.dist-info/METADATA", text.encode())
+
+
 def write_root(
     target: Any,
     python: Python,
@@ -161,6 +168,7 @@ def write_root(
     compiled: dict[str, bytes],
     files: Sequence[str],
     libraries: Sequence[str],
+    version: str,
 ) -> None:
     """Write the whole root as a tar stream."""
     with tarfile.open(fileobj=target, mode="w|") as archive:
@@ -177,6 +185,7 @@ def write_root(
             add_text(archive, f"{HOME}/simulator/{module.name}", module.read_bytes())
         for name, code in compiled.items():
             add_text(archive, name, code)
+        add_metadata(archive, python, version)
         command = _COMMAND.format(binary=python.binary, home=HOME)
         add_text(archive, "usr/local/bin/vllm", command.encode(), 0o755)
         link = tarfile.TarInfo("usr/local/bin/python3")

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from simulator import texts
 from simulator.configuration import Configuration
 from simulator.hashing import short_hex, unit
 from simulator.latent import Cell, easiness
-from simulator.questions import Key, Question
+from simulator.questions import READERS, Key, Question
 
 # Harmony wraps reasoning and answer in channel marks; captures of vLLM 0.32 count ten of them, three before the answer.
 MARKS_BEFORE_REASONING = 3
 MARKS = 10
 _PREAMBLE_TOKENS = 64
-_IDENTITY = re.compile(r"(gpqa|aime25)/(\d+)/(\d+)")
+# Task, question, repeat; clients may add what tells requests of one sample apart: the effort, the attempt.
+_IDENTITY = re.compile(r"((\w+)/(\d+)/(\d+))(?:/\w+)*")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Generation:
     prompt_tokens: int
     completion_tokens: int
     finish_reason: str = "stop"
+    counts: Mapping[str, int] = field(default_factory=dict)  # added to what is told of the tokens
 
 
 class Model:
@@ -70,9 +73,9 @@ class Model:
     def identify(self, prompt: Prompt) -> Identity:
         """Find out which sample is asked: by the request id, else by the prompt's text."""
         match = _IDENTITY.fullmatch(prompt.request_id)
-        if match:
-            question = self._key.get(match.group(1), int(match.group(2)))
-            return Identity(prompt.request_id, question, int(match.group(3)))
+        if match and match.group(2) in READERS:
+            question = self._key.get(match.group(2), int(match.group(3)))
+            return Identity(match.group(1), question, int(match.group(4)))
         question = self._key.find(prompt.text)
         if question is None:
             return Identity(prompt.request_id or f"other/{short_hex(prompt.body)}")
@@ -98,7 +101,7 @@ class Model:
             return texts.chat_reply(prompt.text)
         right = self.is_right(question, prompt.effort, identity.repeat)
         chance = unit("wrong", name)
-        if question.task == "aime25":
+        if question.form == "integer":
             number = int(question.answer)
             return texts.box_reply(name, str(number if right else (number + 1 + int(chance * 999)) % 1000))
         letter = question.letter(prompt.text)

@@ -10,17 +10,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from simulator import asks, log, texts
+from simulator import asks, log
 from simulator.answers import Generation, Identity, Model, Prompt
 from simulator.arguments import Arguments
 from simulator.asks import Ask, json_reply
 from simulator.configuration import Configuration
+from simulator.conventions import conventions_of
 from simulator.faults import Fault, RequestFaults
+from simulator.guards import load_guards
 from simulator.hashing import short_hex
 from simulator.http import PHRASES, Reply, Request
+from simulator.logprobs import Weights
 from simulator.metrics import Metrics
 from simulator.refusals import LONGEST
 from simulator.shapes import Context, RequestError
+from simulator.spoiling import error_as_200, spoil, spoil_prompt, spoil_reply
+from simulator.work import Clock
 
 _DEAD = "EngineCore encountered an issue. See stack trace (above) for the root cause."
 _HINT = "the simulator's data files differ from those of the eval: no option of {0} holds its right answer"
@@ -42,12 +47,16 @@ class App:
         self._faults = RequestFaults(configuration.faults, configuration.seed)
         keys = [*(arguments.api_key or []), os.environ.get("VLLM_API_KEY", "")]
         self._credentials = {f"Bearer {key}" for key in keys if key}
+        self._guards = load_guards(arguments.middleware)
         self._names = arguments.served_model_name
         self._started = int(time.time())
         self._serial = 0
         self._quiet = set((arguments.disable_access_log_for_endpoints or "").split(","))
         self._fingerprint = f"vllm-{configuration.version}-{short_hex(configuration.version.encode())[:8]}"
-        self.metrics = Metrics(self._names[0])
+        self._clock = Clock()
+        self._conventions = conventions_of(configuration.version)
+        self._weights = Weights(configuration.weights, configuration.logprob_noise, configuration.seed)
+        self.metrics = Metrics(self._names[0], self._clock)
         self.dead = False
         self.served = 0
         self._pages: dict[str, Callable[[], Reply]] = {
@@ -69,13 +78,23 @@ class App:
             log.access(request.client, request.method, request.path, reply.status, PHRASES.get(reply.status, ""))
         return reply
 
+    def set_stopped(self, stopped: bool) -> None:
+        """Take notice of whether the engine is stopped: then requests are taken, nothing moves, and /health is 200."""
+        if stopped and not self._clock.stopped:
+            self._clock.stop()
+            self.metrics.stop()
+        elif not stopped and self._clock.stopped:
+            self._clock.go_on()
+            self.metrics.go_on()
+
     def dead_reply(self) -> Reply:
         """Return what a request gets whose engine died."""
         return json_reply(RequestError(500, _DEAD, "InternalServerError").body, 500)
 
     def _route(self, request: Request) -> Reply:
+        admitted = all(admits(request.method, request.path, request.headers) for admits in self._guards)
         guarded = request.path.startswith("/v1") and self._credentials
-        if guarded and request.headers.get("authorization") not in self._credentials:
+        if not admitted or (guarded and request.headers.get("authorization") not in self._credentials):
             return json_reply({"error": "Unauthorized"}, 401)
         page = self._pages.get(request.path)
         if page is None and request.path not in _ASKS:
@@ -91,7 +110,7 @@ class App:
         try:
             prompt, shape = _ASKS[request.path](request, self._names)
         except RequestError as error:
-            return json_reply(error.body, error.status)
+            return self._refuse(request, error)
         if self.dead:
             return self.dead_reply()
         identity = self._model.identify(prompt)
@@ -100,31 +119,40 @@ class App:
             return _status(fault)
         self.served += 1
         self._compare(identity, prompt)
-        generation = _spoil(self._model.generate(prompt, identity), fault)
-        reply = shape(generation, self._context(prompt))
+        generation = spoil(self._model.generate(spoil_prompt(prompt, fault), identity), fault)
+        reply = spoil_reply(shape(generation, self._context(prompt)), fault)
         delay = self._configuration.latency_seconds
         accident = fault.kind if fault is not None and fault.kind in ("reset", "stall", "truncated") else None
         if fault is not None and fault.kind == "stall" and fault.seconds is not None:
             accident, delay = None, fault.seconds
-        return reply._replace(delay=delay, accident=accident, done=self._count(generation))
+        prefill = self._configuration.prefill_seconds
+        done = self._count(generation, prefill, delay)
+        return reply._replace(delay=delay, prefill=prefill, held=self._is_held, accident=accident, done=done)
+
+    def _refuse(self, request: Request, error: RequestError) -> Reply:
+        reply = json_reply(error.body, error.status)
+        fault = self._faults.choose(request.headers.get("x-request-id", "other"), "")
+        return error_as_200(error, reply) if fault is not None and fault.kind == "error_as_200" else reply
 
     def _compare(self, identity: Identity, prompt: Prompt) -> None:
         """Say so when the prompt cannot come from the simulator's own data."""
         question = identity.question
-        if question is not None and question.task == "gpqa" and question.letter(prompt.text) is None:
+        if question is not None and question.form == "choice" and question.letter(prompt.text) is None:
             log.line("APIServer", os.getpid(), "simulator", _HINT.format(identity.name), "WARNING")
 
-    def _count(self, generation: Generation) -> Callable[[bool], None]:
-        begun = time.monotonic()
-        self.metrics.start()
-        return lambda sent: self.metrics.finish(generation if sent else None, time.monotonic() - begun)
+    def _count(self, generation: Generation, prefill: float, seconds: float) -> Callable[[bool], None]:
+        work = self.metrics.start(generation, prefill, seconds)
+        return lambda sent: self.metrics.finish(work, sent)
+
+    def _is_held(self) -> bool:
+        return self._clock.stopped and not self.dead
 
     def _context(self, prompt: Prompt) -> Context:
         self._serial += 1
         name = prompt.request_id or short_hex(b"%d/%d" % (self._started, self._serial))
-        return Context(
-            name, self._names[0], int(time.time()), self._fingerprint, max(1, self._arguments.stream_interval)
-        )
+        interval = max(1, self._arguments.stream_interval)
+        created = int(time.time())
+        return Context(name, self._names[0], created, self._fingerprint, interval, self._conventions, self._weights)
 
     def _show_metrics(self) -> Reply:
         return Reply(200, self.metrics.exposition().encode(), "text/plain; version=1.0.0; charset=utf-8")
@@ -161,16 +189,3 @@ def _status(fault: Fault) -> Reply:
     text = fault.text if fault.text is not None else f"Simulated fault: status {fault.status}."
     error = RequestError(fault.status, text, _KINDS.get(fault.status, "InternalServerError"))
     return json_reply(error.body, fault.status)._replace(headers=headers)
-
-
-def _spoil(generation: Generation, fault: Fault | None) -> Generation:
-    """Return what a fault leaves of a generation."""
-    kind = None if fault is None else fault.kind
-    reasoning, prompt, tokens = generation.reasoning, generation.prompt_tokens, generation.completion_tokens
-    if kind == "empty":
-        return Generation([], "", prompt, 1)
-    if kind == "gibberish":
-        return Generation(reasoning, texts.gibberish(24), prompt, tokens)
-    if kind == "length":
-        return Generation(reasoning, "", prompt, len(reasoning) + 3, "length")
-    return generation

@@ -69,6 +69,7 @@ class Arguments(argparse.Namespace):
     stream_interval: int
     shutdown_timeout: int
     api_key: list[str] | None
+    middleware: list[str]
     quantization_config: dict[str, Any]
     given: dict[str, Any]
 
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cuda-graph-sizes", nargs="+", type=int)  # ≤0.12
     parser.add_argument("--cudagraph-capture-sizes", nargs="+", type=int)
     parser.add_argument("--api-key", nargs="+")
+    parser.add_argument("--middleware", action="append", default=[])
     for flag, choices in _CHOICES.items():
         parser.add_argument(flag, choices=choices, default="auto" if "auto" in choices else None)
     defaults = {"--tensor-parallel-size": 1, "--max-num-seqs": 1024, "--stream-interval": 1, "--shutdown-timeout": 0}

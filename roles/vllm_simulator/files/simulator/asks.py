@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
-from simulator import chat, responses, shapes
+from simulator import chat, logprobs, responses, shapes
 from simulator.answers import Generation, Prompt
 from simulator.configuration import EFFORTS
 from simulator.http import Reply, Request
@@ -53,7 +53,9 @@ def ask_completions(request: Request, names: Sequence[str]) -> Ask:
     """Parse a request of /v1/completions. Raises RequestError."""
     payload = _parse(request, "prompt", names)
     prompt = _prompt(request, str(payload["prompt"]), "medium", _limit(payload, "max_tokens"))
-    return prompt, lambda generation, context: json_reply(chat.text_completion(generation, context))
+    return prompt, lambda generation, context: json_reply(
+        logprobs.with_logprobs(chat.text_completion(generation, context), payload, context.weights)
+    )
 
 
 def _parse(request: Request, field: str, names: Sequence[str]) -> dict[str, Any]:

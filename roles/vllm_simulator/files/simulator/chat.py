@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.answers import Generation
-from simulator.shapes import Context, event, pieces_of
+from simulator.conventions import Conventions
+from simulator.shapes import Context, event, pieces_of, told
 
 
 def prompt_text(messages: Any) -> str:
@@ -20,15 +21,18 @@ def prompt_text(messages: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def usage(generation: Generation) -> dict[str, Any]:
+def usage(generation: Generation, conventions: Conventions) -> dict[str, Any]:
     """Return the token counts as the chat endpoint words them."""
-    return {
-        "prompt_tokens": generation.prompt_tokens,
-        "total_tokens": generation.prompt_tokens + generation.completion_tokens,
-        "completion_tokens": generation.completion_tokens,
+    counts = told(generation)
+    found = {
+        "prompt_tokens": counts["prompt_tokens"],
+        "total_tokens": counts["total_tokens"],
+        "completion_tokens": counts["completion_tokens"],
         "prompt_tokens_details": None,
-        "completion_tokens_details": {"reasoning_tokens": len(generation.reasoning)},
     }
+    if conventions.chat_counts_reasoning:
+        found["completion_tokens_details"] = {"reasoning_tokens": counts["reasoning_tokens"]}
+    return found
 
 
 def completion(generation: Generation, context: Context) -> dict[str, Any]:
@@ -40,7 +44,7 @@ def completion(generation: Generation, context: Context) -> dict[str, Any]:
         "annotations": None,
         "audio": None,
         "function_call": None,
-        "reasoning": " ".join(generation.reasoning) or None,
+        **dict.fromkeys(context.conventions.reasoning_fields, " ".join(generation.reasoning) or None),
     }
     choice = {
         "index": 0,
@@ -59,7 +63,7 @@ def completion(generation: Generation, context: Context) -> dict[str, Any]:
         "choices": [choice],
         "service_tier": None,
         "system_fingerprint": context.fingerprint,
-        "usage": usage(generation),
+        "usage": usage(generation, context.conventions),
         "prompt_logprobs": None,
         "prompt_token_ids": None,
         "prompt_text": None,
@@ -85,11 +89,12 @@ def stream(generation: Generation, context: Context, include_usage: bool) -> lis
     first = {"index": 0, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
     events = [event({**frame, "choices": [first], "prompt_token_ids": None, "prompt_text": None})]
     reasoning = pieces_of(" ".join(generation.reasoning), context.interval)
-    events += [chunk({"reasoning": piece}, token_ids=None) for piece in reasoning]
+    events += [chunk(dict.fromkeys(context.conventions.reasoning_fields, piece), token_ids=None) for piece in reasoning]
     events += [chunk({"content": piece}, token_ids=None) for piece in pieces_of(generation.content, context.interval)]
     events.append(chunk({}, generation.finish_reason, stop_reason=None, token_ids=None))
     if include_usage:
-        counts = {name: value for name, value in usage(generation).items() if name != "prompt_tokens_details"}
+        counts = usage(generation, context.conventions)
+        del counts["prompt_tokens_details"]
         events.append(event({**frame, "choices": [], "usage": counts, "system_fingerprint": context.fingerprint}))
     events.append(b"data: [DONE]\n\n")
     return events
@@ -116,7 +121,7 @@ def text_completion(generation: Generation, context: Context) -> dict[str, Any]:
         "choices": [choice],
         "service_tier": None,
         "system_fingerprint": context.fingerprint,
-        "usage": {**usage(generation), "completion_tokens_details": None},
+        "usage": {**usage(generation, Conventions(chat_counts_reasoning=False)), "completion_tokens_details": None},
         "kv_transfer_params": None,
         "ec_transfer_params": None,
         "metrics": None,

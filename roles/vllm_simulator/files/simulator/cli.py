@@ -14,6 +14,7 @@ from simulator.answers import Model
 from simulator.arguments import fail, parse
 from simulator.configuration import Configuration, ConfigurationError, read_configuration
 from simulator.environment import report
+from simulator.guards import GuardError
 from simulator.latent import LatentError
 from simulator.questions import QuestionsError, load_key
 
@@ -28,7 +29,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         configuration = read_configuration(os.environ.get("VLLM_SIMULATOR", ""))
         if command == "serve":
             return _serve(words[1:], configuration)
-    except (ConfigurationError, QuestionsError, LatentError) as error:
+    except (ConfigurationError, GuardError, QuestionsError, LatentError) as error:
         sys.stderr.write(f"vllm simulator: {error}\n")
         return 1
     if command == "collect-env":

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator.faults import Fault, FaultError, parse_fault
+from simulator.questions import READERS
 
-TASKS = ("gpqa", "aime25")
 EFFORTS = ("low", "medium", "high")
 
 
@@ -41,9 +41,13 @@ class Configuration:
     accuracy_drop: float = 0.0
     start_seconds: float = 0.5
     latency_seconds: float = 0.0
+    prefill_seconds: float = 0.0
     dead_seconds: float = 4.0
     faults: Sequence[Fault] = ()
+    weights: int = 0
+    logprob_noise: float = 0.0
     version: str = "0.32.0"
+    moe_activation: str = ""
     gpus: int = 8
     require_model: bool = False
     access_log: bool | None = None
@@ -90,22 +94,27 @@ def parse_configuration(raw: Any) -> Configuration:
 
 
 def _check_numbers(raw: Mapping[str, Any]) -> None:
-    for name in ("start_seconds", "latency_seconds", "dead_seconds"):
+    for name in ("start_seconds", "latency_seconds", "prefill_seconds", "dead_seconds"):
         if not _is_number(raw.get(name, 0)) or raw.get(name, 0) < 0:
             raise ConfigurationError(f"{name} must be a number of seconds from 0, found {raw[name]!r}")
     for name in ("repeats", "gpus"):
         if not isinstance(raw.get(name, 1), int) or raw.get(name, 1) < 1:
             raise ConfigurationError(f"{name} must be a whole number from 1, found {raw[name]!r}")
-    if not isinstance(raw.get("seed", 0), int):
-        raise ConfigurationError(f"seed must be a whole number, found {raw['seed']!r}")
+    for name in ("seed", "weights"):
+        if not isinstance(raw.get(name, 0), int):
+            raise ConfigurationError(f"{name} must be a whole number, found {raw[name]!r}")
+    if not _is_number(raw.get("logprob_noise", 0.0)) or raw.get("logprob_noise", 0.0) < 0:
+        raise ConfigurationError(f"logprob_noise must be a number of nats from 0, found {raw['logprob_noise']!r}")
+    if raw.get("moe_activation", "") not in ("", "bf16", "mxfp8"):
+        raise ConfigurationError(f"moe_activation must be bf16 or mxfp8, found {raw['moe_activation']!r}")
     if raw.get("repeat_by", "body") not in ("body", "arrival"):
         raise ConfigurationError(f"repeat_by must be body or arrival, found {raw['repeat_by']!r}")
     _check_fraction("accuracy_drop", raw.get("accuracy_drop", 0.0))
 
 
 def _parse_data(raw: Any) -> dict[str, tuple[str, ...]]:
-    if not isinstance(raw, dict) or set(raw) - set(TASKS):
-        raise ConfigurationError(f"data must map {' and '.join(TASKS)} to lists of files, found {raw!r}")
+    if not isinstance(raw, dict) or set(raw) - set(READERS):
+        raise ConfigurationError(f"data must map {', '.join(READERS)} to lists of files, found {raw!r}")
     for task, paths in raw.items():
         if not isinstance(paths, list) or not paths or not all(isinstance(path, str) for path in paths):
             raise ConfigurationError(f"data.{task} must be a list of files, found {paths!r}")

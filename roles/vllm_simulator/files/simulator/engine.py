@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 # A shell that names itself and waits for the end of its input: it costs no memory and dies with its parent.
 _SCRIPT = "printf VLLM::EngineCore > /proc/$$/comm 2>/dev/null; read -r line"
@@ -35,6 +36,19 @@ class Engine:
     def alive(self) -> bool:
         """Say whether the child still runs (and reap it if not)."""
         return self._process.poll() is None
+
+    def stopped(self) -> bool:
+        """Say whether the child is stopped by a signal or a debugger, and so does nothing."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[:1] in (["T"], ["t"])
+
+    def freeze(self) -> None:
+        """Stop the child, as an engine stops that waits for a GPU for ever. SIGCONT lets it go on."""
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGSTOP)
 
     def kill(self) -> None:
         """Kill the child as the kernel's out-of-memory killer would."""

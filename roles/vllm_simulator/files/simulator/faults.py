@@ -13,8 +13,13 @@ from typing import Any
 from simulator.causes import CAUSES
 from simulator.hashing import unit
 
-REQUEST_KINDS = ("status", "reset", "stall", "empty", "truncated", "length", "gibberish")
+REQUEST_KINDS = (
+    *("status", "reset", "stall", "empty", "truncated", "half", "length", "gibberish", "leak", "no_reasoning"),
+    *("same_effort", "no_limit", "usage", "error_as_200"),
+)
 START_KINDS = ("die", "hang")
+SERVER_KINDS = ("stuck",)
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens")
 STAGES = ("start", "engine", "nccl", "load", "compile", "kv_cache", "capture", "listen", "serving")
 
 
@@ -24,7 +29,10 @@ class FaultError(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault. Request faults choose requests by match, rate, effort and times; die and hang have a stage."""
+    """One fault. Request faults choose requests by match, rate, effort and times; die and hang have a stage.
+
+    die in the stage serving, and stuck, come after so many seconds and requests of serving.
+    """
 
     kind: str
     match: str = "*"
@@ -35,6 +43,7 @@ class Fault:
     retry_after: float | None = None
     seconds: float | None = None
     text: str | None = None
+    counts: Mapping[str, int] | None = None
     stage: str = "load"
     cause: str = "out_of_memory"
     exit_code: int | None = None
@@ -45,8 +54,9 @@ class Fault:
 def parse_fault(raw: Any) -> Fault:
     """Check one entry of the list `faults`. Raises FaultError saying what was wanted."""
     known = {item.name for item in fields(Fault)}
-    if not isinstance(raw, dict) or raw.get("kind") not in (*REQUEST_KINDS, *START_KINDS):
-        raise FaultError(f"a fault needs a kind, one of {', '.join((*REQUEST_KINDS, *START_KINDS))}; found {raw!r}")
+    kinds = (*REQUEST_KINDS, *START_KINDS, *SERVER_KINDS)
+    if not isinstance(raw, dict) or raw.get("kind") not in kinds:
+        raise FaultError(f"a fault needs a kind, one of {', '.join(kinds)}; found {raw!r}")
     if set(raw) - known:
         raise FaultError(f"unknown key(s) {sorted(set(raw) - known)} in {raw!r}; known are {', '.join(sorted(known))}")
     fault = Fault(**raw)
@@ -54,6 +64,11 @@ def parse_fault(raw: Any) -> Fault:
         raise FaultError(f"no stage {fault.stage!r} for {fault.kind}; stages are {', '.join(STAGES)}")
     if fault.cause not in CAUSES:
         raise FaultError(f"no cause {fault.cause!r}; causes are {', '.join(sorted(CAUSES))} (or give your own text)")
+    counts = fault.counts or {}
+    numbers = counts.values() if isinstance(counts, dict) else [None]
+    whole = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
+    if not whole or set(counts) - set(COUNTS):
+        raise FaultError(f"counts must map {', '.join(COUNTS)} to whole numbers, found {fault.counts!r}")
     if fault.rate is not None and not 0 <= fault.rate <= 1:
         raise FaultError(f"rate must be a fraction from 0 to 1, found {fault.rate!r}")
     return fault
@@ -62,6 +77,11 @@ def parse_fault(raw: Any) -> Fault:
 def at_stage(faults: Sequence[Fault], stage: str) -> Fault | None:
     """Return the first die or hang fault of a stage."""
     return next((fault for fault in faults if fault.kind in START_KINDS and fault.stage == stage), None)
+
+
+def stuck_fault(faults: Sequence[Fault]) -> Fault | None:
+    """Return the fault by which a serving engine stops."""
+    return next((fault for fault in faults if fault.kind in SERVER_KINDS), None)
 
 
 class RequestFaults:

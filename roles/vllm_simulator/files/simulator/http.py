@@ -11,13 +11,15 @@ import struct
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import NamedTuple, Optional, cast
+from urllib.parse import unquote
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_GLANCE = 0.05  # seconds between looks at whether a reply is still held
 _RESET = struct.pack("ii", 1, 0)
 
 
 class Request(NamedTuple):
-    """One request; header names are in lower case."""
+    """One request; its path is decoded, header names are in lower case."""
 
     method: str
     path: str
@@ -29,7 +31,8 @@ class Request(NamedTuple):
 class Reply(NamedTuple):
     """One reply. `pieces` makes it a chunked stream; `accident` is reset, stall or truncated instead of an end.
 
-    `delay` is in seconds. `done` is called once: with True when all is sent, with False when the client is gone.
+    `delay` is in seconds, and so is `prefill`, which comes before it and before anything is sent. Nothing is sent while
+    `held` says so. `done` is called once: with True when all is sent, with False when the client is gone.
     """
 
     status: int = 200
@@ -38,6 +41,8 @@ class Reply(NamedTuple):
     headers: Sequence[tuple[str, str]] = ()
     pieces: Optional[Sequence[bytes]] = None
     delay: float = 0.0
+    prefill: float = 0.0
+    held: Optional[Callable[[], bool]] = None
     accident: Optional[str] = None
     done: Optional[Callable[[bool], None]] = None
 
@@ -113,7 +118,7 @@ class Connection(asyncio.Protocol):
         if len(words) != 3:
             self._answer(Reply(400, b"Invalid HTTP request received.", "text/plain; charset=utf-8"))
             return
-        self._answer(self._handle(Request(words[0], words[1].partition("?")[0], headers, body, self._client)))
+        self._answer(self._handle(Request(words[0], unquote(words[1].partition("?")[0]), headers, body, self._client)))
 
     def _take_body(self, start: int, headers: dict[str, str]) -> tuple[bytes, int] | None:
         """Return body and size of the whole request, or None while bytes are missing."""
@@ -127,7 +132,11 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, reply: Reply) -> None:
         self._done = reply.done
-        if reply.delay > 0 or reply.pieces is not None:
+        if reply.accident in ("reset", "stall"):
+            reply = reply._replace(pieces=None)
+        if reply.prefill > 0:
+            asyncio.get_running_loop().call_later(reply.prefill, self._pump, reply, 0)
+        elif reply.delay > 0 or reply.pieces is not None:
             self._pump(reply, 0)
         else:
             self._finish(reply)
@@ -135,10 +144,13 @@ class Connection(asyncio.Protocol):
     def _pump(self, reply: Reply, number: int) -> None:
         """Send a delayed reply, or a stream spread evenly over its delay in at most 20 bursts."""
         loop = asyncio.get_running_loop()
+        if self._transport.is_closing() or self.frozen:
+            return
+        if reply.held is not None and reply.held():
+            loop.call_later(_GLANCE, self._pump, reply, number)
+            return
         if reply.pieces is None:
             loop.call_later(reply.delay, self._finish, reply)
-            return
-        if self._transport.is_closing() or self.frozen:
             return
         if number == 0:
             self._transport.write(head(reply, self._close))
@@ -154,6 +166,9 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, reply: Reply) -> None:
         if self._transport.is_closing() or self.frozen or reply.accident == "stall":
+            return
+        if reply.held is not None and reply.held():
+            asyncio.get_running_loop().call_later(_GLANCE, self._finish, reply)
             return
         if reply.accident == "reset":
             connection = self._transport.get_extra_info("socket")

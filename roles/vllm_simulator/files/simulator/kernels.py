@@ -63,9 +63,12 @@ def moe_activation(version: str, arguments: Arguments, environment: Mapping[str,
     return "mxfp8" if variable and arguments.moe_backend == "auto" else "bf16"
 
 
-def moe_line(version: str, arguments: Arguments, environment: Mapping[str, str]) -> str | None:
-    """Return the log line that names the MoE kernel, or None where the version prints none."""
-    activation = moe_activation(version, arguments, environment)
+def moe_line(version: str, arguments: Arguments, environment: Mapping[str, str], activation: str = "") -> str | None:
+    """Return the log line that names the MoE kernel, or None where the version prints none.
+
+    `activation` is what runs, whatever was asked for: empty where the server does as it is told.
+    """
+    activation = activation or moe_activation(version, arguments, environment)
     if numbers(version) >= (0, 19):
         backend = arguments.moe_backend
         if backend in ("auto", "flashinfer_trtllm"):

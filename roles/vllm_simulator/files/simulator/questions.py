@@ -1,18 +1,22 @@
 # Copyright: Contributors to the gpt_oss.fleet project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Internal: questions, the answer key, read from the same files as the evals but by code of its own."""
+"""Internal: questions, the answer key, read from the same files as the evals but by code of its own.
+
+A task is its line in READERS: how to read a file, and which form its answers have.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _GPQA_COLUMNS = ("Question", "Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
+_MMLU_COLUMNS = ("Question", "A", "B", "C", "D", "Answer")
 _OPTIONS = "\n\n(A) "
 _INSTRUCTION = "\nPlease reason step by step"
 
@@ -29,9 +33,12 @@ class Question:
     index: int
     text: str
     answer: str
+    form: str = "choice"  # the answer is a choice's text, a choice's letter, or an integer
 
     def letter(self, prompt: str) -> str | None:
         """Return the letter under which the prompt offers the right answer: the first one, as the grader does."""
+        if self.form == "letter":
+            return self.answer
         return next((letter for letter in "ABCD" if f"({letter}) {self.answer}\n" in prompt), None)
 
 
@@ -64,11 +71,11 @@ class Key:
 
 def load_key(data: Mapping[str, Sequence[str]]) -> Key:
     """Read the files of each task. Raises QuestionsError naming file and row."""
-    readers = {"gpqa": _read_gpqa, "aime25": _read_aime}
     questions: dict[str, list[Question]] = {}
     for task, paths in data.items():
-        rows = [row for path in paths for row in readers[task](path)]
-        questions[task] = [Question(task, index, text, answer) for index, (text, answer) in enumerate(rows)]
+        read, form = READERS[task]
+        rows = [row for path in paths for row in read(path)]
+        questions[task] = [Question(task, index, text, answer, form) for index, (text, answer) in enumerate(rows)]
     return Key(questions)
 
 
@@ -82,12 +89,20 @@ def _read(path: str) -> str:
 
 
 def _read_gpqa(path: str) -> list[tuple[str, str]]:
+    return [(row["Question"], row["Correct Answer"]) for row in _read_csv(path, _GPQA_COLUMNS)]
+
+
+def _read_mmlu(path: str) -> list[tuple[str, str]]:
+    return [(row["Question"], row["Answer"]) for row in _read_csv(path, _MMLU_COLUMNS)]
+
+
+def _read_csv(path: str, columns: Sequence[str]) -> list[dict[str, str]]:
     rows = list(csv.DictReader(_read(path).splitlines(keepends=True)))
     for number, row in enumerate(rows, 1):
-        missing = [column for column in _GPQA_COLUMNS if row.get(column) is None]
+        missing = [column for column in columns if row.get(column) is None]
         if missing:
             raise QuestionsError(f"{path}, row {number}: column(s) {', '.join(missing)} wanted, found {list(row)}")
-    return [(row["Question"], row["Correct Answer"]) for row in rows]
+    return rows
 
 
 def _read_aime(path: str) -> list[tuple[str, str]]:
@@ -110,3 +125,10 @@ def _leading_integer(text: str) -> str:
     if match is None:
         raise ValueError(f"answer {text!r} does not begin with a whole number")
     return str(int(match.group(0)))
+
+
+READERS: Mapping[str, tuple[Callable[[str], list[tuple[str, str]]], str]] = {
+    "gpqa": (_read_gpqa, "choice"),
+    "aime25": (_read_aime, "integer"),
+    "mmlu": (_read_mmlu, "letter"),
+}

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.answers import Generation
+from simulator.conventions import Conventions
 from simulator.hashing import short_hex
-from simulator.shapes import Context, event, pieces_of
+from simulator.shapes import Context, event, pieces_of, told
 
 
 def prompt_text(value: Any) -> str:
@@ -23,9 +24,12 @@ def prompt_text(value: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def usage(generation: Generation) -> dict[str, Any]:
+def usage(generation: Generation, conventions: Conventions) -> dict[str, Any]:
     """Return the token counts as the responses endpoint words them."""
-    prompt, output = generation.prompt_tokens, generation.completion_tokens
+    counts = told(generation)
+    if not conventions.responses_counted:
+        counts = dict.fromkeys(counts, 0)
+    prompt, output = counts["prompt_tokens"], counts["completion_tokens"]
     return {
         "input_tokens": prompt,
         "input_tokens_details": {
@@ -36,12 +40,12 @@ def usage(generation: Generation) -> dict[str, Any]:
         },
         "output_tokens": output,
         "output_tokens_details": {
-            "reasoning_tokens": len(generation.reasoning),
+            "reasoning_tokens": counts["reasoning_tokens"],
             "tool_output_tokens": 0,
             "output_tokens_per_turn": [output],
             "tool_output_tokens_per_turn": [0],
         },
-        "total_tokens": prompt + output,
+        "total_tokens": counts["total_tokens"],
     }
 
 
@@ -78,7 +82,7 @@ def _message_item(text: str, context: Context, status: str) -> dict[str, Any]:
 def response(generation: Generation | None, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
     """Return the response object; without a generation it is still in progress."""
     output = []
-    cut = generation is not None and generation.finish_reason == "length"
+    cut = generation is not None and generation.finish_reason == "length" and context.conventions.incomplete_told
     if generation is not None and generation.reasoning:
         output.append(_reasoning_item(" ".join(generation.reasoning), context, None))
     if generation is not None and generation.content:
@@ -117,7 +121,7 @@ def response(generation: Generation | None, context: Context, payload: dict[str,
         "text": None,
         "top_logprobs": None,
         "truncation": "disabled",
-        "usage": None if generation is None else usage(generation),
+        "usage": None if generation is None else usage(generation, context.conventions),
         "user": None,
         "presence_penalty": 0.0,
         "frequency_penalty": 0.0,
@@ -141,7 +145,10 @@ class _Events:
 
 
 def stream(generation: Generation, context: Context, payload: dict[str, Any]) -> list[bytes]:
-    """Return the server-sent events: created, in progress, each item with its deltas, completed."""
+    """Return the server-sent events: created, in progress, each item with its deltas, completed.
+
+    vLLM calls the last one completed even where the response's status is incomplete.
+    """
     out = _Events()
     started = response(None, context, payload)
     out.add("response.created", response=started)
@@ -150,8 +157,7 @@ def stream(generation: Generation, context: Context, payload: dict[str, Any]) ->
         _stream_reasoning(out, " ".join(generation.reasoning), context)
     if generation.content:
         _stream_message(out, generation.content, context, 1 if generation.reasoning else 0)
-    final = "response.incomplete" if generation.finish_reason == "length" else "response.completed"
-    out.add(final, response=response(generation, context, payload))
+    out.add("response.completed", response=response(generation, context, payload))
     return out.events
 
 

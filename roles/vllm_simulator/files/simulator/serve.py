@@ -19,7 +19,7 @@ from simulator.app import App
 from simulator.arguments import Arguments
 from simulator.configuration import Configuration
 from simulator.engine import Engine
-from simulator.faults import Fault, at_stage
+from simulator.faults import Fault, at_stage, stuck_fault
 from simulator.http import Connection
 from simulator.startup import Ended, Startup
 
@@ -74,6 +74,7 @@ class Server:
 
     async def _serve(self, server: asyncio.AbstractServer, engine: Engine) -> int:
         fault = at_stage(self._configuration.faults, "serving")
+        stuck = stuck_fault(self._configuration.faults)
         ready = time.monotonic()
         while not self._stop.is_set():
             if not engine.alive():
@@ -83,6 +84,10 @@ class Server:
                     log.write(fault.text or "Fatal Python error: Aborted")
                     return fault.exit_code
                 engine.kill()
+            if stuck is not None and self._is_due(stuck, ready):
+                engine.freeze()
+                stuck = None
+            self._app.set_stopped(engine.stopped())
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _GLANCE)
         return await self._shut_down(server, engine)

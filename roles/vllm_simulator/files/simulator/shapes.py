@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from simulator.answers import Generation
+from simulator.conventions import Conventions
+from simulator.logprobs import Weights
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class Context:
     created: int
     fingerprint: str
     interval: int = 1
+    conventions: Conventions = field(default_factory=Conventions)
+    weights: Weights = field(default_factory=Weights)
 
 
 class RequestError(Exception):
@@ -47,6 +53,18 @@ def pieces_of(text: str, interval: int) -> list[str]:
     words = text.split(" ")
     tokens = [words[0], *(" " + word for word in words[1:])]
     return ["".join(tokens[start : start + interval]) for start in range(0, len(tokens), interval)]
+
+
+def told(generation: Generation) -> dict[str, int]:
+    """Return what is told of a generation's tokens."""
+    counts = {
+        "prompt_tokens": generation.prompt_tokens,
+        "completion_tokens": generation.completion_tokens,
+        "reasoning_tokens": len(generation.reasoning),
+    }
+    counts = {name: count + generation.counts.get(name, 0) for name, count in counts.items()}
+    total = counts["prompt_tokens"] + counts["completion_tokens"] + generation.counts.get("total_tokens", 0)
+    return {**counts, "total_tokens": total}
 
 
 def invalid(kind: str, location: str, message: str, extra: str = "") -> RequestError:

@@ -39,7 +39,7 @@ def log_values(arguments: Arguments, configuration: Configuration, environment: 
         "tensor_parallel_size": arguments.tensor_parallel_size,
         "enforce_eager": arguments.enforce_eager,
         "kv_cache_dtype": arguments.kv_cache_dtype,
-        "moe_line": moe_line(configuration.version, arguments, environment) or "",
+        "moe_line": moe_line(configuration.version, arguments, environment, configuration.moe_activation) or "",
         "shards": 15 if large else 3,
         "weights": weights,
         "kv_memory": memory,

@@ -5,23 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _eval_spec
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._dataset import DatasetError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import (
     Cell,
     build_cells,
     cell_state,
     load_data,
+    prompt_dates,
     score_row,
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import ARGUMENT_SPEC, EvalSpec, SpecError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import (
     ServerFacts,
     build_identity,
+    differences,
     file_sha256,
     identity_sha256,
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import JournalWriter, read_journal
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import Mark
 
 FACTS = ServerFacts("0.1", False, 4096, None)
 CONTAINER = {
@@ -66,9 +68,19 @@ def ask(cell: Cell, outcomes: list[str]) -> None:
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"concurrency": 0}, "concurrency is 0, wanted at least 1"),
+        ({"concurrency": -2}, "concurrency is -2, wanted at least 1, or 0"),
         ({"n_repeats": 0}, "n_repeats is 0"),
+        ({"replicas": [{"base_url": "ftp://x"}]}, "'ftp://x' is no http"),
+        ({"replicas": [{"base_url": "http://127.0.0.1:8000/v1/"}]}, "have the same address"),
+        ({"replicas": [{"base_url": "http://b/v1", "container": "c"}]}, "some have a container and some have none"),
+        ({"through_repeat": 0}, "through_repeat is 0, wanted 1 to n_repeats .2., or none for all"),
+        ({"through_repeat": 3}, "through_repeat is 3, wanted 1 to n_repeats"),
         ({"examples": 0}, "examples is 0"),
+        ({"tasks": ["gqpa"], "data": {"gqpa": ["x"]}}, "unknown task.s. gqpa, wanted some of gpqa, aime25, mmlu"),
+        ({"subset": 0}, "subset is 0"),
+        ({"subset": 2, "examples": 2}, "examples and subset are both given"),
+        ({"max_attempts": 0}, "max_attempts is 0"),
+        ({"restart_server": True}, "restart_server is set without container"),
         ({"request_timeout": 0.0}, "request_timeout is 0 s"),
         ({"server": "a/b"}, "cannot name a folder"),
         ({"server": ".."}, "cannot name a folder"),
@@ -112,7 +124,11 @@ def test_cells_are_task_by_effort(folder: Path) -> None:
     assert len({cell.sha256 for cell in cells}) == 2
 
 
-SAME = {"concurrency": 7, "request_timeout": 1.0, "max_invalid": 0.5, "run_path": "/x", "server": "two", "timeout": 1.0}
+SAME = {
+    "through_repeat": 1, "data_origins": {"gpqa": ["http://a/b.csv"]},
+    "concurrency": 7, "request_timeout": 1.0, "max_invalid": 0.5, "run_path": "/x",
+    "server": "two", "timeout": 1.0,
+}  # fmt: skip
 OTHER = {
     "model": "n", "sampler": "chat_completions", "temperature": 0.5, "max_tokens": 5, "n_repeats": 3, "examples": 1,
     "revision": "r", "base_url": "http://127.0.0.1:9/v1",
@@ -137,6 +153,8 @@ def test_identity_of_parameters(folder: Path, name: str, value: Any) -> None:
         ({"container": {**CONTAINER, "arguments": ["m"]}}, False),
         ({"container": {**CONTAINER, "environment": {"A": "2"}}}, False),
         ({"container": {**CONTAINER, "revision": "b5c939d"}}, False),
+        ({"container": {**CONTAINER, "weights": {"commit": "c", "sha256": "f"}}}, False),
+        ({"container": {**CONTAINER, "weights": None}}, True),
         ({"vllm_version": "0.2"}, False),
         ({"max_model_len": 8192}, False),
     ],
@@ -145,6 +163,24 @@ def test_identity_of_servers(folder: Path, facts: dict[str, Any], same: bool) ->
     spec = EvalSpec.from_params(params(folder))
     before = FACTS._replace(container=CONTAINER)
     assert (before._replace(**facts).identity(spec) == before.identity(spec)) is same
+
+
+def test_replicas_have_one_identity_wherever_they_are(folder: Path) -> None:
+    spec = EvalSpec.from_params(params(folder, replicas=[{"base_url": "http://127.0.0.1:9/v1", "container": None}]))
+    first = {"arguments": ["m", "--port", "1"], "environment": {"A": "1", "CUDA_VISIBLE_DEVICES": "0"}}
+    second = {"arguments": ["m", "--port=2"], "environment": {"A": "1", "CUDA_VISIBLE_DEVICES": "1"}}
+    one, two = (FACTS._replace(container={**CONTAINER, **place}).identity(spec) for place in (first, second))
+    assert one == two
+    assert (one["arguments"], one["environment"]) == (["m"], {"A": "1"})
+    alone = EvalSpec.from_params(params(folder))
+    one, two = (FACTS._replace(container={**CONTAINER, **place}).identity(alone) for place in (first, second))
+    assert differences(one, two) == ["arguments", "environment"]
+
+
+def test_weights_that_were_verified_meanwhile_are_no_other_weights() -> None:
+    first = {"image": "i", "weights": {"commit": "c", "sha256": "f"}}
+    assert differences(first, {"image": "i"}) == differences({"image": "i"}, first) == []
+    assert differences(first, {"image": "i", "weights": {"commit": "c", "sha256": "g"}}) == ["weights"]
 
 
 def test_a_container_may_move_to_another_port(folder: Path) -> None:
@@ -175,7 +211,8 @@ def test_what_is_left_to_ask(folder: Path, outcomes: list[str], done: int, to_as
         (["correct"] * 10, 0.0, None, True, 0),
         (["correct"] * 9 + ["error"], 0.1, None, True, 0),
         (["correct"] * 8 + ["error", "timeout"], 0.1, "void", False, 2),  # what may pass is asked again
-        (["refused"] * 10, 0.1, "void", True, 0),  # a refusal will not
+        (["correct"] + ["refused"] * 9, 0.1, "void", True, 0),  # a refusal will not
+        (["refused"] * 10, 0.1, "void", False, 10),  # unless all were refused: then it was the server or the request
     ],
 )
 def test_a_scored_cell(
@@ -209,4 +246,43 @@ def test_a_subset_names_its_questions(folder: Path) -> None:
 
 def test_each_option_has_its_field() -> None:
     assert set(ARGUMENT_SPEC) - {"state", "timeout"} == set(EvalSpec.__dataclass_fields__)
-    assert tuple(ARGUMENT_SPEC["tasks"]["choices"]) == _eval_spec.TASK_NAMES
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "asked_again"),
+    [
+        (["correct", "refused", "error"], 1),
+        (["refused", "refused", "timeout"], 3),
+    ],
+)
+def test_refusals_are_asked_again_where_all_were_refused(folder: Path, outcomes: list[str], asked_again: int) -> None:
+    spec, cell = one_cell(folder)
+    ask(cell, outcomes)
+    assert cell_state(cell, spec).done == len(outcomes) - asked_again
+
+
+def test_the_dates_in_the_prompts_are_told(folder: Path) -> None:
+    marks = [Mark("correct", 1, 1, 1, day * 86400.0, day * 86400.0 + 5, "") for day in (20000, 20001, 20001)]
+    assert prompt_dates(FACTS, [*marks, Mark("error", 0, 0, 0, 0.0, 1.0)]) == ["2024-10-04", "2024-10-05"]
+    pinned = FACTS._replace(container={**CONTAINER, "environment": {"VLLM_SYSTEM_START_DATE": "2025-08-05"}})
+    assert prompt_dates(pinned, marks) == ["2025-08-05"]
+
+
+def test_the_first_repeats_have_a_row_of_their_own_in_the_journal_of_all(folder: Path) -> None:
+    spec, whole = one_cell(folder)
+    stopping, first = one_cell(folder, through_repeat=1)
+    assert (first.journal, first.sha256) == (whole.journal, whole.sha256)
+    assert first.score_path != whole.score_path
+    ask(whole, ["correct"] * 4 + ["wrong"] * 6)
+    assert (cell_state(first, stopping).to_ask, cell_state(first, stopping).done) == (0, 5)
+    row = score_row(first, stopping, FACTS, first.read())
+    told = ("n_samples", "n_measured", "n_correct", "n_repeats", "through_repeat", "stopped", "complete")
+    assert [row[name] for name in told] == [5, 5, 4, 2, 1, True, True]
+    assert row["repeat_scores"] == [0.8]
+    row = score_row(whole, spec, FACTS, whole.read())
+    assert [row[name] for name in told] == [10, 10, 4, 2, 2, False, True]
+
+
+def test_all_repeats_are_the_whole_eval(folder: Path) -> None:
+    _spec, cell = one_cell(folder, through_repeat=2)
+    assert cell == one_cell(folder)[1]

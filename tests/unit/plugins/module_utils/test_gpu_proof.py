@@ -69,6 +69,7 @@ def error(stage: str, code: int | None, name: str = "", text: str = "") -> dict[
         ("0,3", "device_requests", ["--gpus", '"device=0,3"']),
         ("all", "cdi", ["--device=nvidia.com/gpu=all"]),
         ("0,3", "cdi", ["--device=nvidia.com/gpu=0", "--device=nvidia.com/gpu=3"]),
+        ("0,3", "device_nodes", []),
     ],
 )
 def test_gpus_are_asked_for_as_servers_ask(gpus: str, access: str, arguments: list[str]) -> None:
@@ -84,6 +85,17 @@ def test_command() -> None:
     assert command[-1] == "120"
     # The kernel's limit for one argument is 128 KiB.
     assert len(command[-2]) < 32768
+
+
+def test_device_nodes_and_the_drivers_libraries_are_given_to_the_container() -> None:
+    given = {"gpu_access": "device_nodes", "devices": ["/dev/nvidia0"], "volumes": ["/driver:/usr/local/nvidia:ro"]}
+    command = run_command({**PARAMS, **given}, "NAME")
+    assert command[8:12] == [
+        "--network=none",
+        "--device=/dev/nvidia0",
+        "--volume=/driver:/usr/local/nvidia:ro",
+        "--entrypoint=python3",
+    ]
 
 
 def test_all_is_well() -> None:

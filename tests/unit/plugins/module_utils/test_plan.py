@@ -47,3 +47,16 @@ def test_plan(state: str, status: str | None, drifted: bool, policy: str, waits:
 def test_a_wanted_policy_of_no_is_never_set_after_a_start() -> None:
     assert plan("started", None, False, "no", "no", True).actions == ["create", "start"]
     assert plan("started", "running", False, ALWAYS, "no", False).actions == ["set_restart_policy"]
+
+
+@pytest.mark.parametrize(
+    ("status", "drifted", "actions"),
+    [
+        ("exited", False, ["set_restart_policy"]),
+        ("running", False, ["set_restart_policy"]),
+        ("exited", True, ["create", "remove", "start", "set_restart_policy"]),
+        (None, False, ["create", "start", "set_restart_policy"]),
+    ],
+)
+def test_what_may_not_be_started_is_only_waited_for(status: str | None, drifted: bool, actions: list[str]) -> None:
+    assert plan("started", status, drifted, "no", ALWAYS, True, may_start=False).actions == actions

@@ -1,160 +1,226 @@
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _smoke as smoke
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api, ApiError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api, ApiError, ApiTimeout, Event, Reply
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._reply_conventions import conventions_of
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._smoke_check import Check
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._smoke_plan import WAYS, Plan
+from replies import FOLDER, NEW, OLD, changed, event_changed, events, whole
 
 MODEL = "openai/gpt-oss-20b"
-USAGE = {"prompt_tokens": 78, "completion_tokens": 39, "total_tokens": 117}
-CHAT = {
-    "object": "chat.completion",
-    "choices": [
-        {
-            "finish_reason": "stop",
-            "message": {"role": "assistant", "content": "The capital of France is **Paris**.", "reasoning": "Easy."},
-        }
-    ],
-    "usage": USAGE,
-}
-RESPONSE = {
-    "object": "response",
-    "status": "completed",
-    "output": [
-        {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "Easy."}]},
-        {"type": "message", "content": [{"type": "output_text", "text": "Paris."}]},
-    ],
-    "usage": {"input_tokens": 78, "output_tokens": 39, "total_tokens": 117},
-}
-
-
-def chunk(content: str | None, finish_reason: str | None = None, **more: Any) -> dict[str, Any]:
-    choices = [{"delta": {"content": content}, "finish_reason": finish_reason}]
-    return {"object": "chat.completion.chunk", "choices": choices, **more}
-
-
-CHUNKS = [
-    chunk(None),
-    chunk("The capital is Pa"),
-    chunk("ris.", "stop"),
-    {**chunk(None), "choices": [], "usage": USAGE},
+RELEASE = conventions_of("0.32.0")
+PLAN = Plan(MODEL, "Hi", "", ["low", "high"], 4096, effort_prompts=("One?", "Two?"), conventions=RELEASE)
+NAMES = [
+    "models",
+    *(f"{way} {effort}" for effort in ("low", "high") for way in WAYS),
+    *("chat limit", "responses limit", "unknown model", "bad JSON", "chat prompt tokens", "responses prompt tokens"),
+    "reasoning effort",
 ]
 
 
 class FakeApi(Api):
-    """Answers as told, and keeps what it was asked."""
+    """Answers with real replies or as told, by the name of the request, and keeps what it was asked."""
 
-    def __init__(self, **replies: Any) -> None:
-        self.replies = {"models": [{"id": MODEL}], "chat": CHAT, "stream": CHUNKS, "responses": RESPONSE, **replies}
-        self.asked: list[tuple[str, Any]] = []
-
-    def _reply(self, way: str, payload: Any) -> Any:
-        self.asked.append((way, payload))
-        reply = self.replies[way]
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+    def __init__(self, **told: Any) -> None:
+        super().__init__("http://127.0.0.1:1/v1")
+        self.told = told
+        self.asked: dict[str, dict[str, Any]] = {}
 
     def models(self) -> list[dict[str, Any]]:
-        return self._reply("models", None)
+        return self.told.get("models", whole(NEW, "models")["data"])
 
-    def chat(self, payload: dict[str, Any]) -> dict[str, Any]:
-        return self._reply("chat", payload)
+    def post(self, path: str, payload: Any, headers: Mapping[str, str] | None = None) -> Reply:
+        if isinstance(payload, str) or payload["model"] != MODEL:
+            name = "bad-json" if isinstance(payload, str) else "wrong-model"
+            return self.told.get(name, Reply(400 if isinstance(payload, str) else 404, {}, _text(name)))
+        if path == "responses":
+            reply = self._reply(payload, headers, path, payload["reasoning"]["effort"], "status", "incomplete")
+        else:
+            reply = self._reply(
+                payload, headers, "chat", payload["reasoning_effort"], "choices.0.finish_reason", "length"
+            )
+        return Reply(200, {}, json.dumps(reply))
 
-    def responses(self, payload: dict[str, Any]) -> dict[str, Any]:
-        return self._reply("responses", payload)
+    def events(self, path: str, payload: dict[str, Any], headers: Mapping[str, str] | None = None) -> Iterator[Event]:
+        name = self._note(payload, headers)
+        yield from self._told(name, events(NEW, "chat-stream" if "chat" in path else "responses-stream"))
 
-    def stream(self, path: str, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        yield from self._reply("stream", payload)
+    def _reply(self, payload: Any, headers: Any, api: str, effort: str, path: str, cut: str) -> dict[str, Any]:
+        name = self._note(payload, headers)
+        reply = whole(NEW, f"{api}-{effort}")
+        if name.endswith("limit"):
+            reply = changed(changed(reply, path, cut), "incomplete_details", {"reason": "max_output_tokens"})
+            for place, value in CUT[api].items():
+                reply = changed(reply, place, value)
+        return self._told(name, reply)
+
+    def _note(self, payload: dict[str, Any], headers: Any) -> str:
+        _smoke, name, unique = headers["X-Request-Id"].split("/")
+        assert len(unique) == 8
+        self.asked[name] = payload
+        return str(name)
+
+    def _told(self, name: str, reply: Any) -> Any:
+        found = self.told.get(name, reply)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
-def run(api: Api, expect: str = "Paris", **options: Any) -> list[smoke.Check]:
-    plan = smoke.Plan(MODEL, "What is the capital of France?", expect, options.pop("efforts", ["low"]), **options)
-    return smoke.run_checks(api, plan, clock=lambda: 0.0)
+# What the limit of 8 tokens leaves.
+CUT: dict[str, dict[str, Any]] = {
+    "chat": {
+        "choices.0.message": {"role": "assistant", "content": None, "reasoning": "I read this with care"},
+        "usage": {"prompt_tokens": 77, "completion_tokens": 8, "total_tokens": 85},
+    },
+    "responses": {"output": [], "usage": {"input_tokens": 77, "output_tokens": 8, "total_tokens": 85}},
+}
+CHAT = whole(NEW, "chat-low")
+RESPONSE = whole(NEW, "responses-low")
+STREAM = events(NEW, "chat-stream")
 
 
-def changed(reply: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """Return a copy with one value replaced, or removed when it is Ellipsis."""
-    copied = copy.deepcopy(reply)
-    *parents, last = path.split(".")
-    place: Any = copied
-    for key in parents:
-        place = place[int(key) if key.isdigit() else key]
-    if value is ...:
-        del place[last]
-    else:
-        place[last] = value
-    return copied
+def _text(name: str) -> str:
+    return (FOLDER / NEW / f"{name}.json").read_text()
+
+
+def run(api: Api, **changes: Any) -> list[Check]:
+    return smoke.run_checks(api, dataclasses.replace(PLAN, **changes), clock=lambda: 0.0)
 
 
 def test_all_is_well() -> None:
     api = FakeApi()
-    checks = run(api, efforts=["low", "medium", "high"])
-    assert [check.name for check in checks[:4]] == ["models", "chat low", "chat stream low", "responses low"]
-    assert len(checks) == 10
-    assert not smoke.failures(checks)
-    assert sum((check.usage for check in checks), smoke.Usage()) == smoke.Usage(78 * 9, 39 * 9)
-    assert [payload["reasoning_effort"] for way, payload in api.asked if way == "chat"] == ["low", "medium", "high"]
-    assert [payload["reasoning"] for way, payload in api.asked if way == "responses"][2] == {"effort": "high"}
+    checks = run(api)
+    assert smoke.failures(checks) == []
+    assert [check.name for check in checks] == NAMES
+    assert checks[-1].numbers == {"low": 2 * 3, "high": 2 * 24}
+    assert checks[-2].detail == "69, 69, whole and as a stream"
+    assert len(api.asked) == 8 + 2 + 4
 
 
-def test_a_limit_is_sent_under_the_name_that_each_way_knows() -> None:
+def test_what_is_asked() -> None:
     api = FakeApi()
-    run(api, max_tokens=5)
-    sent = dict(api.asked)
-    assert (sent["chat"]["max_tokens"], sent["stream"]["max_tokens"]) == (5, 5)
-    assert sent["responses"]["max_output_tokens"] == 5
+    run(api, temperature=0.5)
+    chat, response = api.asked["chat-low"], api.asked["responses-high"]
+    assert (chat["reasoning_effort"], chat["messages"][0]["content"], chat["temperature"]) == ("low", "Hi", 0.5)
+    assert (response["reasoning"], response["input"], response["temperature"]) == ({"effort": "high"}, "Hi", 0.5)
+    assert api.asked["chat-stream-low"]["stream_options"] == {"include_usage": True}
+    assert api.asked["responses-stream-low"]["stream"] is True
+    assert api.asked["effort-high-2"]["messages"][0]["content"] == "Two?"
+    assert (api.asked["chat-limit"]["max_tokens"], api.asked["responses-limit"]["max_output_tokens"]) == (8, 8)
 
 
-def test_without_the_model_nothing_else_is_asked() -> None:
-    api = FakeApi(models=[{"id": "other"}])
-    assert smoke.failures(run(api)) == [f"models: expected the model {MODEL}, the server lists other"]
-    assert len(api.asked) == 1
+@pytest.mark.parametrize(("given", "sent"), [(100, 100), (4096, 2048), (None, None)])
+def test_a_limit_is_fitted_to_the_context(given: int | None, sent: int | None) -> None:
+    api = FakeApi()
+    run(api, max_tokens=given)
+    assert api.asked["chat-low"].get("max_tokens") == sent
+    assert api.asked["responses-low"].get("max_output_tokens") == sent
 
 
 @pytest.mark.parametrize(
-    ("way", "reply", "expected"),
+    ("models", "expected"),
     [
-        ("chat", ApiError("status 500: broken", 500), "chat low: status 500: broken"),
-        ("chat", changed(CHAT, "object", "error"), "expected object 'chat.completion'"),
-        ("chat", changed(CHAT, "choices", []), "expected one entry in choices"),
-        ("chat", changed(CHAT, "choices.0.message", ...), "expected a message of the assistant"),
-        ("chat", changed(CHAT, "choices.0.message.content", None), "expected an answer, found no visible text"),
-        (
-            "chat",
-            changed(CHAT, "choices.0.message.content", "Berlin."),
-            "expected 'Paris' in the answer, found 'Berlin.'",
-        ),
-        ("chat", changed(CHAT, "choices.0.finish_reason", "length"), "expected the reply to end by itself"),
-        ("chat", changed(CHAT, "usage", ...), "expected the usage of tokens, found None"),
-        ("chat", changed(CHAT, "usage.total_tokens", 5), "expected total_tokens to be the sum"),
-        ("chat", changed(CHAT, "usage.prompt_tokens", "78"), "expected a number of prompt_tokens"),
-        ("stream", [], "chat stream low: expected the usage of tokens"),
-        ("stream", [*CHUNKS[:1], *CHUNKS[3:]], "expected the reply to end by itself"),
-        ("stream", [changed(CHUNKS[0], "object", "x")], "expected object 'chat.completion.chunk'"),
-        ("stream", ApiError("no reply"), "chat stream low: no reply"),
-        ("responses", changed(RESPONSE, "status", "incomplete"), "it ended with 'incomplete'"),
-        ("responses", changed(RESPONSE, "output", []), "responses low: expected an answer, found no visible text"),
-        ("responses", changed(RESPONSE, "output", None), "expected a list of outputs"),
-        ("responses", changed(RESPONSE, "usage.output_tokens", 0), "expected tokens to be counted"),
-        ("responses", changed(RESPONSE, "usage", None), "expected the usage of tokens"),
+        ([{"id": "other", "max_model_len": 5}], f"models: expected the model {MODEL}, the server lists other"),
+        ([{"id": MODEL}], "models: expected the model's max_model_len in the list, found None"),
     ],
 )
-def test_what_is_wrong_is_said(way: str, reply: Any, expected: str) -> None:
-    failed = smoke.failures(run(FakeApi(**{way: reply})))
-    assert len(failed) == 1
+def test_without_the_model_nothing_else_is_asked(models: list[dict[str, Any]], expected: str) -> None:
+    api = FakeApi(models=models)
+    assert smoke.failures(run(api)) == [expected]
+    assert api.asked == {}
+
+
+BROKEN: list[tuple[str, dict[str, Any], str]] = [
+    ("chat low", {"chat-low": ApiError("status 500: broken", 500)}, "status 500: broken"),
+    ("chat low", {"chat-low": changed(CHAT, "usage.total_tokens", 5)}, "total_tokens"),
+    (
+        "chat low",
+        {"chat-low": changed(CHAT, "choices.0.message", {"role": "assistant", "reasoning_content": "Hm."})},
+        "expected the reasoning in reasoning, found it in reasoning_content",
+    ),
+    ("chat stream low", {"chat-stream-low": STREAM[:-1]}, "[DONE]"),
+    ("chat stream high", {"chat-stream-high": ApiError("no reply")}, "no reply"),
+    ("responses low", {"responses-low": changed(RESPONSE, "usage.output_tokens", 0)}, "total_tokens"),
+    ("responses stream high", {"responses-stream-high": events(NEW, "responses-stream")[:-1]}, "response.completed"),
+    ("chat limit", {"chat-limit": CHAT}, "expected 8 tokens to cut the reply, it ended with 'stop'"),
+    ("responses limit", {"responses-limit": RESPONSE}, "expected 8 tokens to cut the reply, it ended with 'stop'"),
+    (
+        "chat limit",
+        {"chat-limit": changed(CHAT, "choices.0.finish_reason", "length")},
+        "expected 8 tokens at most, found 17",
+    ),
+    ("unknown model", {"wrong-model": Reply(200, {}, "{}")}, "expected status 404"),
+    ("bad JSON", {"bad-json": Reply(500, {}, "")}, "expected status 400 to 499"),
+    (
+        "chat prompt tokens",
+        {
+            "chat-stream-high": event_changed(
+                event_changed(STREAM, -2, "usage.prompt_tokens", 70), -2, "usage.total_tokens", 100
+            )
+        },
+        "expected the same prompt to count the same, found 69 whole, 70 as a stream",
+    ),
+    ("reasoning effort", {"effort-high-1": CHAT, "effort-high-2": CHAT}, "expected less at low than at high"),
+    ("reasoning effort", {"effort-low-2": ApiError("status 503")}, "1 of 4 replies were bad; the first: effort low 2"),
+]
+
+
+@pytest.mark.parametrize(("name", "told", "expected"), BROKEN)
+def test_exactly_what_is_wrong_is_said(name: str, told: dict[str, Any], expected: str) -> None:
+    failed = smoke.failures(run(FakeApi(**told)))
+    assert len(failed) == 1, failed
+    assert failed[0].startswith(f"{name}: ")
     assert expected in failed[0]
 
 
-def test_all_failures_are_listed() -> None:
-    api = FakeApi(chat=ApiError("one"), responses=ApiError("two"))
-    assert smoke.failures(run(api)) == ["chat low: one", "responses low: two"]
+def test_the_sense_of_answers_is_judged_where_something_is_expected() -> None:
+    failed = smoke.failures(run(FakeApi(), expect="medium reply"))
+    assert [line.partition(":")[0] for line in failed] == ["chat low", "responses low", "chat high", "responses high"]
+    gibberish = changed(CHAT, "choices.0.message.content", "!" * 30)
+    assert smoke.failures(run(FakeApi(**{"chat-low": gibberish}))) == []
+    assert "again and again" in smoke.failures(run(FakeApi(**{"chat-low": gibberish}), expect="!"))[0]
 
 
-def test_without_expectation_tokens_suffice() -> None:
-    silent = changed(CHAT, "choices.0.message.content", None)
-    api = FakeApi(chat=silent, responses=changed(RESPONSE, "output", []))
-    assert not smoke.failures(run(api, expect=""))
+def test_weights_of_chance_pass_where_nothing_is_expected_and_there_alone() -> None:
+    """As an H200 answered with dummy weights: no text, cut by the limit."""
+    told = {"chat-low": whole(OLD, "chat"), "responses-high": whole(OLD, "responses-high")}
+    assert smoke.failures(run(FakeApi(**told))) == []
+    failed = smoke.failures(run(FakeApi(**told), expect="."))
+    assert sum("expected the reply to end by itself, it ended with 'length'" in line for line in failed) == len(told)
+
+
+def test_prompt_tokens_of_failed_replies_are_not_compared() -> None:
+    failing = {f"chat-{effort}": ApiError("x") for effort in ("low", "high")}
+    checks = {check.name: check for check in run(FakeApi(**failing))}
+    assert checks["chat prompt tokens"].skipped and checks["chat prompt tokens"].ok
+    assert not checks["responses prompt tokens"].skipped
+
+
+@pytest.mark.parametrize("changes", [{"effort_prompts": ()}, {"reasoning_efforts": ["high"]}])
+def test_efforts_are_compared_only_where_there_is_something_to_compare(changes: dict[str, Any]) -> None:
+    api = FakeApi()
+    checks = run(api, **changes)
+    assert "reasoning effort" not in [check.name for check in checks]
+    assert not [name for name in api.asked if name.startswith("effort")]
+
+
+def test_a_hung_server_is_told_once() -> None:
+    failed = smoke.failures(run(FakeApi(**{"chat-high": ApiTimeout("no whole reply")}), concurrency=1))
+    assert failed == ["chat high: no whole reply"]
+
+
+def test_an_old_version_is_judged_by_its_own_conventions() -> None:
+    zeros = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    told = {f"responses-{name}": changed(RESPONSE, "usage", zeros) for name in ("low", "high", "limit")}
+    stream = events(NEW, "responses-stream")
+    told |= {f"responses-stream-{name}": event_changed(stream, -1, "response.usage", zeros) for name in ("low", "high")}
+    assert len(smoke.failures(run(FakeApi(**told)))) == 5
+    old = dataclasses.replace(conventions_of("0.10.1"), reasoning_fields=None)
+    assert smoke.failures(run(FakeApi(**told), conventions=old)) == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _stages
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import MARKERS, STAGES
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import MARKERS, STAGE_TIMEOUTS, STAGES
 
 # Lines as vLLM 0.22.1 (H200) and 0.32.0 (CPU) printed them, shortened.
 LINES = [
@@ -80,3 +80,62 @@ def test_iso() -> None:
 def test_without_timestamp() -> None:
     assert _stages.without_timestamp("2026-11-22T15:24:44.0Z a b") == "a b"
     assert _stages.without_timestamp("a b") == "a b"
+
+
+COUNTED = [
+    (
+        "Loading safetensors checkpoint shards:  47% Completed | 7/15 [00:12<00:14,  1.73s/it]",
+        ("weights", 7, 15, "shards"),
+    ),
+    (
+        "(EngineCore pid=153) Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):   2%|▏     | 2/83 [00:00<00:07]",
+        ("graphs", 2, 83, "graphs"),
+    ),
+    ("Loading pt checkpoint shards: 100% Completed | 3/3 [00:01<00:00,  9.93it/s]", ("weights", 3, 3, "shards")),
+    (
+        "(EngineCore pid=153) INFO [default_loader.py:501] Loading weights took 0.11 seconds",
+        ("weights", None, None, None),
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), COUNTED, ids=[row[0][:40] for row in COUNTED])
+def test_what_is_counted_within_a_stage(line: str, expected: tuple[object, ...]) -> None:
+    tracker = _stages.Tracker({"created": 100.0})
+    tracker.read(line, 104.0)
+    progress = tracker.progress(107.25)
+    assert tuple(progress.get(key) for key in ("stage", "done", "total", "unit")) == expected
+    assert (progress["stage_seconds"], progress["seconds"], progress["last_line"]) == (3.2, 7.2, line)
+
+
+def test_a_count_ends_with_its_stage_and_a_stage_does_not_come_back() -> None:
+    tracker = _stages.Tracker({"created": 0.0})
+    for at, line in enumerate(
+        [
+            "Loading safetensors checkpoint shards:  50% Completed | 1/2 [00:12<00:14,  1.73s/it]",
+            "Dynamo bytecode transform time: 4.76 s",
+            "",
+            "Loading safetensors checkpoint shards: 100% Completed | 2/2 [00:12<00:14,  1.73s/it]",
+        ]
+    ):
+        tracker.read(line, float(at))
+    assert tracker.entered == {"created": 0.0, "weights": 0.0, "compile": 1.0}
+    assert tracker.stage == "compile"
+
+
+def test_durations() -> None:
+    entered = {"created": 0.0, "api_process": 9.0, "weights": 20.0, "listening": 60.0}
+    passed = {"healthy": 60.5, "model_listed": 60.6, "first_completion": 62.0}
+    assert _stages.durations({**passed, **entered}) == {
+        "created": 9.0,
+        "api_process": 11.0,
+        "weights": 40.0,
+        "healthy": 0.5,
+        "model_listed": 0.1,
+        "first_completion": 1.4,
+    }
+    assert _stages.durations({"created": 0.0}) == {}
+
+
+def test_each_stage_that_lasts_has_a_limit() -> None:
+    assert set(STAGE_TIMEOUTS) == set(STAGES) - {"first_completion"}

@@ -1,43 +1,28 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._docker_run import render_docker_run
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_plan import Catalogue, Site
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import RecipeError, resolve
-
-DATA = yaml.safe_load((Path(__file__).parents[4] / "roles/vllm/vars/main/recipes.yml").read_text())
-CATALOGUE = Catalogue(
-    recipes=DATA["vllm_recipes"],
-    models=DATA["vllm_models"],
-    image_tags=DATA["vllm_image_tags"],
-    environment_lifetimes=DATA["vllm_environment_lifetimes"],
-    argument_lifetimes=DATA["vllm_argument_lifetimes"],
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import Site
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import RecipeError, images, resolve
+from ansible_collections.gpt_oss.fleet.tests.unit.plugins.plugin_utils.recipe_examples import (
+    B20,
+    B120,
+    CATALOGUE,
+    DATA,
+    SITE,
+    describe,
+    problems,
+    server,
 )
-SITE = Site(hf_home="/hf")
-B20 = "openai/gpt-oss-20b"
-B120 = "openai/gpt-oss-120b"
+
 FLAGS = ["--moe-backend", "flashinfer_trtllm", "--quantization_config.moe.activation", "mxfp8"]
 MXFP8 = {"VLLM_USE_FLASHINFER_MOE_MXFP4_MXFP8": "1"}
 
-
-def server(**options: Any) -> dict[str, Any]:
-    return {"name": "s1", "model": B20, **options}
-
-
-def describe(site: Site = SITE, defaults: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
-    return resolve([server(**options)], CATALOGUE, site, defaults)[0]
-
-
-def problems(*servers: Any, site: Site = SITE) -> list[str]:
-    with pytest.raises(RecipeError) as caught:
-        resolve(list(servers), CATALOGUE, site)
-    return caught.value.problems
-
+# What 0.18.0 and newer are told about stopping.
+DRAIN = ["--shutdown-timeout", "60"]
 
 ORIGINAL = """
 docker run --gpus all -p 8000:8000 --ipc=host -v $HF_HOME:/root/.cache/huggingface
@@ -67,6 +52,7 @@ def test_the_original_recipe_in_reference_precision() -> None:
         ("0.10.1.1", "mxfp8", MXFP8, ["--async-scheduling"], ["vllm", "serve"]),
         ("0.11.0.post2", "mxfp8", MXFP8, ["--async-scheduling"], ["vllm", "serve"]),
         ("0.13.0", "mxfp8", MXFP8, ["--async-scheduling"], ["vllm", "serve"]),
+        ("0.13.0", "bf16", {}, ["--async-scheduling"], ["vllm", "serve"]),
         ("0.14.1", "mxfp8", MXFP8, [], ["vllm", "serve"]),
         ("0.16.0", "mxfp8", MXFP8, [], None),
         ("0.17.1", "mxfp8", MXFP8, [], None),
@@ -87,7 +73,8 @@ def test_the_current_recipe_by_version(
     described = describe(image=f"vllm/vllm-openai:v{version}", moe_activation=activation)
     assert described["recipe"] == "current"
     assert described["environment"] == environment
-    assert described["arguments"] == [B20, "--host", "0.0.0.0", "--port", "8000", *arguments]
+    drain = DRAIN if tuple(int(part) for part in version.split(".")[:2]) >= (0, 18) else []
+    assert described["arguments"] == [B20, "--host", "0.0.0.0", "--port", "8000", *arguments, *drain]
     assert described["entrypoint"] == entrypoint
 
 
@@ -144,6 +131,19 @@ def test_recipe_image_and_version(options: dict[str, Any], recipe: str, image: s
         ({"bind_address": "everywhere"}, "bind_address must be an IP address"),
         ({"gpu_memory_utilization": 92}, "gpu_memory_utilization must be a number above 0, at most 1"),
         ({"restart_policy": "sometimes"}, "restart_policy must be one of"),
+        ({"stage_timeouts": {"loading": 5}}, "stage_timeouts must be a dictionary with these stages: pulled, created,"),
+        ({"stage_timeouts": {"weights": 0}}, "stage_timeouts must be a whole number of seconds"),
+        ({"replicas": 0}, "replicas must be a number of servers above 0"),
+        ({"replicas": "many"}, "replicas must be a number of servers above 0"),
+        ({"stop_timeout": 60, "drain_timeout": 60}, "stop_timeout 60 must be larger than drain_timeout 60"),
+        ({"profile": "fast"}, "unknown profile 'fast'; known: latency, reference, throughput"),
+        ({"recipe": "2025-08", "profile": "throughput"}, "recipe '2025-08' has no profile 'throughput'"),
+        ({"arguments": ["-dp", "2"]}, "use the option data_parallel_size instead"),
+        ({"arguments": ["--kv_cache_dtype=fp8"]}, "use the option kv_cache_dtype instead"),
+        (
+            {"tensor_parallel_size": 4, "data_parallel_size": 4},
+            "tensor_parallel_size 4 with data_parallel_size 4 needs 16 GPUs, but vllm_gpus_per_host says 8",
+        ),
         ({"gpus": "0,1", "tensor_parallel_size": 4}, 'tensor_parallel_size 4 needs 4 GPUs, but gpus "0,1" gives 2'),
         ({"gpus": 0, "model": B120}, 'tensor_parallel_size 8 needs 8 GPUs, but gpus "0" gives 1'),
         ({"tensor_parallel_size": 16}, "tensor_parallel_size 16 needs 16 GPUs, but vllm_gpus_per_host says 8"),
@@ -257,6 +257,21 @@ def test_servers_must_be_a_list(servers: Any) -> None:
         ({"environment": {"A": True, "B": 1}}, "environment", {"A": "true", "B": "1"}),
         ({"ipc_mode": "private"}, "ipc_mode", "private"),
         ({}, "ipc_mode", "host"),
+        ({}, "user", None),
+        ({"user": "2000:0"}, "user", "2000:0"),
+        ({"user": 2000}, "user", "2000"),
+        ({}, "stage_timeouts", {}),
+        ({"stage_timeouts": {"pulled": 9, "weights": "60"}}, "stage_timeouts", {"pulled": 9, "weights": 60}),
+        ({}, "drain_timeout", 60),
+        ({}, "stop_timeout", 90),
+        ({"drain_timeout": 100}, "stop_timeout", 130),
+        ({"drain_timeout": 0}, "stop_timeout", 30),
+        ({"stop_timeout": 50}, "stop_timeout", 50),
+        ({"stop_timeout": 50}, "drain_timeout", 20),
+        ({"vllm_version": "0.17.1"}, "stop_timeout", 30),
+        ({"vllm_version": "0.17.1"}, "drain_timeout", 60),
+        ({"recipe": "2025-08"}, "stop_timeout", 30),
+        ({"arguments": ["--shutdown-timeout", "7"], "drain_timeout": 7}, "stop_timeout", 37),
     ],
 )
 def test_options(options: dict[str, Any], key: str, expected: Any) -> None:
@@ -266,11 +281,30 @@ def test_options(options: dict[str, Any], key: str, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "tail"),
     [
-        ({"model": B120}, ["--tensor-parallel-size", "8"]),
-        ({"model": B120, "gpus": "none"}, ["--tensor-parallel-size", "8"]),
-        ({"max_model_len": 4096, "arguments": ["--enforce-eager"]}, ["--max-model-len", "4096", "--enforce-eager"]),
-        ({"served_model_name": "m"}, ["--served-model-name", "m"]),
-        ({"gpu_memory_utilization": 0.9}, ["--gpu-memory-utilization", "0.9"]),
+        ({}, ["--host", "0.0.0.0", "--port", "8000", *DRAIN]),
+        ({"profile": "reference"}, ["--host", "0.0.0.0", "--port", "8000", *DRAIN]),
+        ({"model": B120}, ["--tensor-parallel-size", "8", *DRAIN]),
+        ({"model": B120, "gpus": "none"}, ["--tensor-parallel-size", "8", *DRAIN]),
+        (
+            {"max_model_len": 4096, "arguments": ["--enforce-eager"]},
+            ["--max-model-len", "4096", *DRAIN, "--enforce-eager"],
+        ),
+        ({"served_model_name": "m"}, ["--served-model-name", "m", *DRAIN]),
+        ({"gpu_memory_utilization": 0.9}, ["--gpu-memory-utilization", "0.9", *DRAIN]),
+        ({"data_parallel_size": 2}, ["--data-parallel-size", "2", *DRAIN]),
+        (
+            {"max_num_seqs": 128, "max_num_batched_tokens": 10240, "kv_cache_dtype": "fp8"},
+            ["--max-num-seqs", "128", "--max-num-batched-tokens", "10240", "--kv-cache-dtype", "fp8", *DRAIN],
+        ),
+        # How a server stops.
+        ({"drain_timeout": 5}, ["8000", "--shutdown-timeout", "5"]),
+        ({"drain_timeout": 0}, ["--port", "8000"]),
+        ({"stop_timeout": 50}, ["--shutdown-timeout", "20"]),
+        ({"stop_timeout": 10}, ["--port", "8000"]),
+        ({"stop_timeout": 600}, DRAIN),
+        ({"arguments": ["--shutdown_timeout=7"]}, ["--port", "8000", "--shutdown_timeout=7"]),
+        ({"vllm_version": "0.17.1", "drain_timeout": 5}, ["--port", "8000"]),
+        ({"vllm_version": "0.18.0"}, DRAIN),
         ({"arguments": ["--moe-backend", "triton"]}, ["--moe-backend", "triton"]),
         ({"arguments": ["--seed", -1]}, ["--seed", "-1"]),
     ],
@@ -282,13 +316,6 @@ def test_the_end_of_the_command_line(options: dict[str, Any], tail: list[str]) -
 def test_in_the_hosts_network_the_server_binds_where_it_is_told() -> None:
     arguments = describe(network_mode="host", port=9000)["arguments"]
     assert arguments[1:5] == ["--host", "127.0.0.1", "--port", "9000"]
-
-
-def test_what_holds_for_the_host() -> None:
-    site = Site(hf_home="/hf", cache_path="/cache", offline=True)
-    described = describe(site)
-    assert described["volumes"] == ["/hf:/root/.cache/huggingface", "/cache:/root/.cache/vllm"]
-    assert described["environment"] == {"HF_HUB_OFFLINE": "1"}
 
 
 def test_an_entry_adds_to_the_defaults_tables_and_replaces_the_rest() -> None:
@@ -320,3 +347,84 @@ def test_docker_run(options: dict[str, Any], tokens: list[str]) -> None:
 
 def test_docker_run_without_gpus() -> None:
     assert "--gpus" not in render_docker_run(describe(gpus="none"))
+
+
+def test_the_images_are_known_before_any_version() -> None:
+    servers = [
+        server(),
+        server(image="mirror/vllm@sha256:" + "a" * 64, pull="always"),
+        server(recipe="2025-08"),
+        server(vllm_version="0.21.0"),
+        server(image="mine:1", pull="never"),
+        server(image="mine:1"),
+    ]
+    assert images(servers, CATALOGUE) == [
+        {"image": "vllm/vllm-openai:v0.33.0", "pull": "missing"},
+        {"image": "mirror/vllm@sha256:" + "a" * 64, "pull": "always"},
+        {"image": "vllm/vllm-openai:gptoss", "pull": "missing"},
+        {"image": "vllm/vllm-openai:v0.21.0", "pull": "missing"},
+        {"image": "mine:1", "pull": "missing"},
+    ]
+
+
+DIGEST = "mirror/vllm@sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("options", "read", "version", "recipe"),
+    [
+        ({"image": DIGEST}, "0.32.0+cpu", "0.32.0+cpu", "current"),
+        ({"image": DIGEST}, "0.10.1+gptoss", "0.10.1+gptoss", "2025-08"),
+        # As the build's own image calls it, and as another build of the same sources would.
+        ({"image": DIGEST}, "0.10.2.dev2+gf5635d62e.d20250807", "0.10.1+gptoss", "2025-08"),
+        ({"image": "vllm/vllm-openai:gptoss"}, "0.10.2.dev2+gf5635d62e", "0.10.1+gptoss", "2025-08"),
+        ({"image": "vllm/vllm-openai:gptoss"}, "0.10.2.dev9+gabc", "0.10.1+gptoss", "2025-08"),
+        ({"image": "mine:1"}, "0.24.0", "0.24.0", "current"),
+        ({"image": "mine:1", "vllm_version": "0.24.0"}, "0.24.0+cu129", "0.24.0+cu129", "current"),
+        ({"image": "vllm/vllm-openai:v0.24.0-cu129"}, "0.24.0", "0.24.0", "current"),
+        ({"image": "vllm/vllm-openai:v0.11.0"}, "0.11.0.post2", "0.11.0.post2", "current"),
+        ({"image": "vllm/vllm-openai:gptoss"}, "0.10.1+gptoss", "0.10.1+gptoss", "2025-08"),
+        ({"recipe": "2025-08"}, "0.10.1+gptoss", "0.10.1+gptoss", "2025-08"),
+        ({}, "0.33.0", "0.33.0", "current"),
+        # What cannot be read as a version tells nothing.
+        ({}, "unknown", "0.33.0", "current"),
+        ({}, "", "0.33.0", "current"),
+        ({"image": "other:1", "vllm_version": "0.32.0"}, None, "0.32.0", "current"),
+    ],
+)
+def test_a_version_that_was_read_beats_the_tag(options: dict[str, Any], read: Any, version: str, recipe: str) -> None:
+    image = options.get("image") or ("vllm/vllm-openai:gptoss" if options else "vllm/vllm-openai:v0.33.0")
+    described = describe(Site(hf_home="/hf", image_versions={image: read}), **options)
+    assert (described["metadata"]["vllm_version"], described["recipe"]) == (version, recipe)
+
+
+def test_a_version_that_was_read_decides_what_is_emitted() -> None:
+    site = Site(hf_home="/hf", image_versions={DIGEST: "0.21.0"})
+    assert describe(site, image=DIGEST, moe_activation="mxfp8")["environment"] == MXFP8
+
+
+@pytest.mark.parametrize(
+    ("options", "read", "said"),
+    [
+        (
+            {},
+            "0.32.0",
+            "image vllm/vllm-openai:v0.33.0 holds vLLM 0.32.0, but its tag says 0.33.0; set vllm_version: 0",
+        ),
+        ({"image": "mine:1", "vllm_version": "0.24.0"}, "0.23.0", "holds vLLM 0.23.0, but vllm_version says 0.24.0"),
+        ({"image": "vllm/vllm-openai:gptoss"}, "0.10.1", "holds vLLM 0.10.1, but its tag says 0.10.1+gptoss"),
+        ({"image": "vllm/vllm-openai:v0.10.1"}, "0.10.1+gptoss", "holds vLLM 0.10.1+gptoss, but its tag says 0.10.1"),
+    ],
+)
+def test_a_version_that_contradicts_the_tag_is_refused(options: dict[str, Any], read: str, said: str) -> None:
+    image = options.get("image", "vllm/vllm-openai:v0.33.0")
+    found = problems(server(**options), site=Site(hf_home="/hf", image_versions={image: read}))
+    assert len(found) == 1
+    assert said in found[0]
+
+
+def test_a_version_that_will_be_read_is_no_problem_yet() -> None:
+    later = Site(hf_home="/hf", version_known_later=True)
+    assert resolve([server(image=DIGEST)], CATALOGUE, later) == []
+    assert len(problems(server(image=DIGEST))) == 1
+    assert len(problems(server(image=DIGEST, vllm_version="new"), site=later)) == 1

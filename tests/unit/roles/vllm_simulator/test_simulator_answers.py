@@ -141,6 +141,19 @@ def test_counting_by_arrival_gives_exact_counts_without_request_ids(samples: dic
         assert sum(grades) == count
 
 
+def test_a_multiple_choice_task_is_answered_from_its_letters(tmp_path: Path) -> None:
+    path = tmp_path / "mmlu.csv"
+    rows = "".join(f"What is {n}?,{n},{n + 1},{n},{n + 2},{'ABCD'[n % 4]}\n" for n in range(40))
+    path.write_text(f"Question,A,B,C,D,Answer\n{rows}")
+    samples = build_samples("mmlu", [str(path)], 2)
+    answers = {"mmlu": {"low": {"correct": 50}, "high": {"accuracy": 1.0}}}
+    model = make_model(data={"mmlu": [str(path)]}, answers=answers, repeats=2)
+    assert (right(model, samples, "low"), right(model, samples, "high")) == (50, 80)
+    found = model.identify(ask(samples[5], "low", request_id="")).question
+    assert found is not None
+    assert (found.task, found.index) == ("mmlu", 5)
+
+
 def test_wrong_replies_choose_another_answer(samples: dict[str, list[Sample]]) -> None:
     wrong = {"gpqa": {"low": {"accuracy": 0.0}}, "aime25": {"low": {"accuracy": 0.0}}}
     model = make_model(answers=wrong)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from simulator.configuration import ConfigurationError, parse_configuration, read_configuration
-from simulator.faults import Fault, FaultError, RequestFaults, at_stage, death_text, parse_fault
+from simulator.faults import Fault, FaultError, RequestFaults, at_stage, death_text, parse_fault, stuck_fault
 
 BAD_CONFIGURATIONS: list[tuple[Any, str]] = [
     ([], "JSON object, found list"),
@@ -15,7 +15,7 @@ BAD_CONFIGURATIONS: list[tuple[Any, str]] = [
     ({"repeats": 0}, "repeats must be a whole number from 1"),
     ({"seed": "x"}, "seed must be a whole number"),
     ({"repeat_by": "x"}, "repeat_by must be body or arrival"),
-    ({"data": {"mmlu": ["x"]}}, "data must map gpqa and aime25"),
+    ({"data": {"humaneval": ["x"]}}, "data must map gpqa, aime25, mmlu"),
     ({"data": {"gpqa": "x.csv"}}, "data.gpqa must be a list of files"),
     ({"answers": {"gpqa": {"low": {"correct": 1}}}}, "answers.gpqa needs the questions"),
     ({"data": {"gpqa": ["x"]}, "answers": {"gpqa": {"max": {}}}}, "answers.gpqa must map low, medium, high"),
@@ -28,6 +28,9 @@ BAD_CONFIGURATIONS: list[tuple[Any, str]] = [
     ({"faults": [{"kind": "hang", "stage": "serving"}]}, "no stage 'serving' for hang"),
     ({"faults": [{"kind": "die", "cause": "bad luck"}]}, "no cause 'bad luck'; causes are"),
     ({"faults": [{"kind": "reset", "rate": 2}]}, "rate must be a fraction"),
+    ({"faults": [{"kind": "usage", "counts": {"tokens": 1}}]}, "counts must map prompt_tokens.*found {'tokens': 1}"),
+    ({"faults": [{"kind": "usage", "counts": {"total_tokens": "1"}}]}, "counts must map .* to whole numbers"),
+    ({"faults": [{"kind": "usage", "counts": [1]}]}, "counts must map"),
 ]
 
 
@@ -92,6 +95,13 @@ def test_faults_of_a_stage() -> None:
     faults = [parse_fault({"kind": "reset"}), parse_fault({"kind": "die", "stage": "compile"})]
     assert at_stage(faults, "compile") == faults[1]
     assert at_stage(faults, "load") is None
+
+
+def test_the_fault_that_stops_the_engine() -> None:
+    faults = [parse_fault({"kind": "die", "stage": "serving"}), parse_fault({"kind": "stuck", "after_requests": 2})]
+    assert stuck_fault(faults) == faults[1] and stuck_fault(faults[:1]) is None
+    assert at_stage(faults[1:], faults[1].stage) is None
+    assert RequestFaults(faults, 0).choose("a", "low") is None
 
 
 @pytest.mark.parametrize(

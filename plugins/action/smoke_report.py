@@ -1,0 +1,61 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action smoke_report: gathers what the smoke tests of all hosts found, shows it, and writes it for CI servers."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.utils.display import Display
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._junit import junit
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._smoke_report import WIDTH, report_of
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "hosts": {"type": "list", "elements": "str"},
+    "path": {"type": "path"},
+    "show": {"type": "bool", "default": True},
+}
+
+
+class ActionModule(ReportingAction):
+    """Tell what was found. Nothing is sent to any host."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
+        variables = task_vars or {}
+        names = self.names_of(arguments, variables)
+        report = report_of({name: _fact(variables["hostvars"], name) for name in names})
+        if self.writes(arguments):
+            write_report(Path(arguments["path"]), report_files(report, datetime.now(timezone.utc)))
+        if arguments["show"]:
+            _show(report)
+        return {"changed": False, "report": report}
+
+
+def report_files(report: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """Return the report's files by their name."""
+    created = now.strftime("%Y-%m-%dT%H:%M:%S")
+    document = {"created": f"{created}Z", **{key: value for key, value in report.items() if key != "table"}}
+    return {"junit.xml": junit(report, created), "smoke.json": json.dumps(document, indent=2, sort_keys=True) + "\n"}
+
+
+def _fact(hostvars: Mapping[str, Any], name: str) -> list[dict[str, Any]] | None:
+    """Return a host's fact in plain types, None where there is none."""
+    found = hostvars[name].get("gpt_oss_smoke") if name in hostvars else None
+    return None if found is None else plain(found)
+
+
+def _show(report: Mapping[str, Any]) -> None:
+    display = Display()
+    if report["table"]:
+        display.display("\n".join(["", *report["table"], ""]))
+    display.display(textwrap.fill(report["sentence"], WIDTH) + "\n", color="green" if report["ok"] else "red")

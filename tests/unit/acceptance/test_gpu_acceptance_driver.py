@@ -1,0 +1,109 @@
+"""What of the driver for real GPUs (tests/acceptance/gpu) can be tested without one."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cdi import specification
+from fat_binaries import Entry, containers, unwanted
+from load import bench_numbers, window
+from record import Record, Step, StepFailed
+
+
+def steps(done: list[str]) -> list[Step]:
+    def step(name: str, error: Exception | None = None, needs: tuple[str, ...] = (), seconds: int = 1) -> Step:
+        def run() -> Mapping[str, Any]:
+            done.append(name)
+            if error:
+                raise error
+            return {"by": name}
+
+        return Step(name, run, seconds, needs)
+
+    return [
+        step("good"),
+        step("bad", StepFailed("wanted 1, found 2")),
+        step("broken", KeyError("x")),
+        step("idle", needs=("bad",)),
+        step("long", seconds=1000),
+        step("last", needs=("good",)),
+    ]
+
+
+def test_a_step_that_fails_does_not_cost_the_others(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    ends: list[float] = []
+
+    def call() -> tuple[list[str], dict[str, str]]:
+        done: list[str] = []
+        record = Record(tmp_path / "out", tmp_path / "memory.json", tmp_path / "logs", {"gpus": []})
+        assert not record.run(steps(done), 100, 1, ends.append)
+        document = json.loads((tmp_path / "out/results.json").read_text())
+        return done, {row["name"]: row["state"] for row in document["steps"]}
+
+    states = {"good": "ok", "bad": "failed", "broken": "failed", "idle": "skipped", "long": "skipped", "last": "ok"}
+    assert call() == (["good", "bad", "broken", "last"], states)
+    # A later call goes on with what was not well.
+    assert call() == (["bad", "broken"], states)
+    assert "wanted 1, found 2" in (tmp_path / "out/transcript.txt").read_text()
+
+
+def test_what_vllm_bench_serve_prints() -> None:
+    printed = (
+        "Successful requests:                     512       \nRequest throughput (req/s):              26.18     \n"
+    )
+    assert bench_numbers(printed) == {"successful_requests": 512.0, "request_throughput_req_s": 26.18}
+
+
+def test_the_window_of_an_eval_is_from_its_first_request_to_its_last_reply(tmp_path: Path) -> None:
+    rows = [
+        {"outcome": "truncated", "finished": 102.0, "seconds": 2.0, "completion_tokens": 5, "prompt_tokens": 7},
+        {"event": "server_down"},
+        {"outcome": "truncated", "finished": 104.0, "seconds": 1.0, "completion_tokens": 5, "prompt_tokens": 7},
+    ]
+    journal = tmp_path / "gpqa-low-1.jsonl"
+    journal.write_text("".join(json.dumps(row) + "\n" for row in [{"identity": {}}, *rows]))
+    found = window([journal])
+    assert (found["requests"], found["seconds"], found["requests_per_second"]) == (2, 4.0, 0.5)
+    assert (found["completion_tokens"], found["outcomes"]) == (10, {"truncated": 2})
+
+
+def test_a_cdi_specification_names_each_gpu_and_all_of_them() -> None:
+    found = specification([0, 3], "/driver")
+    assert [device["name"] for device in found["devices"]] == ["0", "1", "all"]
+    assert found["containerEdits"]["mounts"][0]["hostPath"] == "/driver"
+
+
+def entry(kind: int, architecture: int, payload: bytes) -> bytes:
+    return struct.pack("<HHIQIIHHI", kind, 0x101, 32, len(payload), 0, 0, 0, 0, architecture) + payload
+
+
+BOTH = [Entry(2, 80, 0, 1), Entry(2, 90, 1, 2), Entry(1, 90, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "kept"),
+    [
+        (BOTH, [(2, 90)]),
+        (BOTH[:1], []),
+        ([Entry(1, 80, 0, 1), Entry(1, 90, 1, 2), Entry(1, 100, 2, 3)], [(1, 90)]),
+    ],
+)
+def test_code_for_other_chips_is_not_wanted(entries: list[Entry], kept: list[tuple[int, int]]) -> None:
+    cut = unwanted(entries, 90)
+    assert [(one.kind, one.architecture) for one in entries if one not in cut] == kept
+
+
+def test_containers_of_gpu_code_are_found() -> None:
+    body = entry(2, 80, b"12345678") + entry(1, 90, b"ptx.")
+    code = b"\0" * 24 + struct.pack("<IHHQ", 0xBA55ED50, 1, 16, len(body)) + body + b"\0" * 16
+    (found,) = containers(code, 8, len(code) - 8)
+    assert [(one.kind, one.architecture, code[one.start : one.end]) for one in found] == [
+        (2, 80, b"12345678"),
+        (1, 90, b"ptx."),
+    ]
