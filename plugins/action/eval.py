@@ -5,32 +5,23 @@
 
 from __future__ import annotations
 
-import shlex
-import time
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
+from ansible.errors import AnsibleActionFail
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import ARGUMENT_SPEC, REQUIRED_IF
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._watch import (
-    RUNNING,
-    Interrupted,
-    Limits,
-    WatchTimeout,
-    progress_line,
-    watch,
-)
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._eval_line import eval_line
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._follower import FollowingAction
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._score_facts import with_facts
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._watch import RUNNING, Limits
 
-FACT = "gpt_oss_scores"
 WATCHER_SPEC = {"poll_interval": {"type": "float", "default": 5.0}}
 _MODULE = "gpt_oss.fleet.eval_run"
 # A job that was killed is started again, but not for ever: something kills it.
 _MOST_STARTS = 3
-display = Display()
 
 
-class ActionModule(ActionBase):
+class ActionModule(FollowingAction):
     """The controller's side of an eval: it only watches; the work is done by eval_run on the host."""
 
     TRANSFERS_FILES = False
@@ -48,7 +39,7 @@ class ActionModule(ActionBase):
             result = self._run_to_end(args, params, task_vars)
         if result.get("failed") or not result.get("scores"):
             return result
-        return self._with_facts(result, task_vars)
+        return with_facts(result, task_vars)
 
     def _run_to_end(self, args: dict[str, Any], params: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         limits = Limits(max(0.5, params["poll_interval"]), timeout=params["timeout"])
@@ -67,48 +58,18 @@ class ActionModule(ActionBase):
 
     def _watch(self, path: str, limits: Limits, task_vars: dict[str, Any]) -> bool:
         """Follow the job to its end; a failed job fails the task. False when it has fallen silent."""
-        host = task_vars.get("inventory_hostname", "host")
-
-        def read() -> str:
-            try:
-                answer = self._low_level_execute_command(f"cat {shlex.quote(path)}")
-            except AnsibleConnectionFailure as exc:
-                raise Interrupted(str(exc)) from exc
-            if answer["rc"] != 0:
-                raise Interrupted(f"cannot read {path}: {answer['stderr'].strip()}")
-            return answer["stdout"]
-
-        try:
-            status = watch(read, lambda status: display.display(progress_line(host, status)), limits)
-        except Interrupted as exc:
-            raise AnsibleConnectionFailure(
-                f"The host was out of reach for {limits.patience:g} s while its eval ran: {exc}. "
-                "The job runs on; run the playbook again to attach to it."
-            ) from exc
-        except WatchTimeout as exc:
-            raise AnsibleActionFail(
-                f"The eval is {exc}. Its job runs on; run the playbook again to attach to it, or set state to stopped."
-            ) from exc
+        status = self.follow(path, _line, task_vars, limits)
         if status.get("state") in ("failed", "stopped"):
             raise AnsibleActionFail(
                 f"The eval {status['state']}: {status.get('error')}. Journals and job.log lie beside {path}."
             )
         if status.get("state") == RUNNING:
             return False
-        display.display(progress_line(host, status))
+        self.shower(task_vars).show(None, _line(str(task_vars.get("inventory_hostname", "host")), status)[1])
         return True
 
-    def _with_facts(self, result: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        rows = [row | {"registered": time.time()} for row in result["scores"]]
-        known = task_vars.get("ansible_facts", {}).get(FACT, [])
-        return result | {"scores": rows, "ansible_facts": {FACT: merge_rows(known, rows)}}
 
-
-def merge_rows(known: list[dict[str, Any]], fresh: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the known rows with the fresh ones in the place of those of the same server, task and effort."""
-
-    def key(row: dict[str, Any]) -> tuple[Any, ...]:
-        return row.get("server"), row.get("task"), row.get("reasoning_effort")
-
-    replaced = {key(row) for row in fresh}
-    return [row for row in known if key(row) not in replaced] + fresh
+def _line(host: str, status: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return what is new, and the progress line: where the output is terse, each cell that is done and each pause."""
+    done = sum(cell["done"] >= cell["total"] for cell in status.get("cells", []))
+    return (done, status.get("phase")), eval_line(host, status)

@@ -18,6 +18,24 @@ options:
   base_url:
     description: Address of the server's API as seen from the host, ending in C(/v1). Required unless O(state=stopped).
     type: str
+  replicas:
+    description:
+      - Further servers that answer the same eval, beside the one at O(base_url). They must be alike in all that makes
+        the identity, ports and GPUs apart.
+      - Each sample goes to the least loaded of them that has room, and its row in the journal names the C(endpoint)
+        that answered. One that is down is waited for while the others go on with what it had under way. Where one is
+        replaced by another server, the run ends, and its unsure rows alone are put apart.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      base_url:
+        description: Address of its API as seen from the host, ending in C(/v1).
+        type: str
+        required: true
+      container:
+        description: Name of its container, where O(container) is given too.
+        type: str
   model:
     description: Name of the model, as the server serves it. Required unless O(state=stopped).
     type: str
@@ -25,10 +43,9 @@ options:
     description: File on the host that holds the server's API key. Without it no key is sent.
     type: path
   tasks:
-    description: What to ask.
+    description: Names of tasks, that is what to ask. The collection's C(docs/evals_tasks.md) lists them.
     type: list
     elements: str
-    choices: [gpqa, aime25]
     default: [gpqa, aime25]
   reasoning_efforts:
     description: At which reasoning efforts to ask. Each task at each effort is a score of its own.
@@ -49,17 +66,44 @@ options:
     description: The most tokens a reply may have, reasoning included.
     type: int
     default: 131072
+  max_tokens_fitted_from:
+    description: The limit for which O(max_tokens) was taken instead, as a server refuses it. It is recorded only.
+    type: int
   n_repeats:
     description: How many times each question is asked.
     type: int
     default: 8
+  through_repeat:
+    description:
+      - Ask only the first so many of the O(n_repeats), for who decides after each whether to go on. The eval is
+        finished, and has its scores, once these are asked of every question. By default all are asked.
+      - All samples of a repeat are sent before any of the next, in the order of their expected length.
+      - Not part of the identity. A later run with a higher number, or without any, goes on in the same journal, asks
+        nothing twice, and ends with the scores that it would have had at once.
+      - A score after some of the repeats on which it depends whether the others are asked is biased. Take it to decide,
+        and publish the one over all.
+    type: int
   examples:
     description: Ask only this many questions, the same ones each time, drawn as the reference draws them.
     type: int
-  concurrency:
-    description: How many requests are under way at once. Not part of the identity.
+  subset:
+    description:
+      - Ask only this many questions, drawn with O(subset_seed), and each exactly as the full eval asks it, so that the
+        scores can be compared question by question with those of a full eval.
+      - Excludes O(examples).
     type: int
-    default: 128
+  subset_seed:
+    description: The seed with which the questions of O(subset) are drawn.
+    type: int
+    default: 0
+  concurrency:
+    description:
+      - How many requests are under way at once, with each server. Not part of the identity.
+      - V(0) keeps as many under way as the server works on at once, and a few more. That is found from its
+        C(--max-num-seqs) and the size of its KV cache, as its C(/metrics) or its log tells it, and corrected every few
+        seconds by how many of them run, wait and are preempted.
+    type: int
+    default: 0
   request_timeout:
     description: Seconds one request may take.
     type: float
@@ -68,9 +112,33 @@ options:
     description:
       - For how many seconds after its first failure a sample is asked again. Only failures that can pass are retried,
         namely HTTP 408, 429, 500, 502, 503 and 504, broken connections and requests that got no answer in time.
-      - A server out of reach for that long ends the job. A later run goes on from the journal.
+      - The time in which the server is known to be down does not count.
     type: float
     default: 600.0
+  max_attempts:
+    description: How many times a sample is asked at most, within O(retry_timeout).
+    type: int
+    default: 20
+  stall_seconds:
+    description:
+      - For how many seconds no counter of a server that has requests may move before it is taken for stuck. One step of
+        the engine must fit into it.
+    type: float
+    default: 60.0
+  server_patience:
+    description:
+      - For how many seconds the job waits for a server that is dead or stuck to come back. The job then ends with the
+        cause, and a later run goes on from the journal.
+    type: float
+    default: 1800.0
+  restart_server:
+    description: Whether a dead or stuck server's O(container) is restarted.
+    type: bool
+    default: false
+  max_restarts:
+    description: How many times one job restarts the server.
+    type: int
+    default: 2
   max_invalid:
     description: The largest share of samples that may be refused, in error or timed out before the score is void.
     type: float
@@ -81,11 +149,15 @@ options:
     default: 0.1
   data:
     description:
-      - For each task the list of its data files on the host, one file for C(gpqa), two for C(aime25).
+      - For each task the list of its data files on the host, two files for C(aime25), one for each other task.
       - Required unless O(state=stopped).
     type: dict
   data_sha256:
     description: For each task the list of its files' wanted sha256 checksums. Tasks left out are not checked.
+    type: dict
+    default: {}
+  data_origins:
+    description: For each task the list of addresses or paths that its files came from. It is recorded only.
     type: dict
     default: {}
   run_path:

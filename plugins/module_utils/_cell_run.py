@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._dispatch import Item
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import Cell, iso, settled
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_progress import Progress
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import (
     Contents,
     JournalError,
     JournalWriter,
-    read_journal,
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import Mark
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import Sample
@@ -26,10 +26,11 @@ class CellRun:
 
     def __init__(self, cell: Cell, progress: Progress) -> None:
         self.cell = cell
-        self.contents = read_journal(cell.journal, cell.sha256)
+        self.contents = cell.read()
         self.journal = JournalWriter(cell.journal)
         self._progress = progress
         self._write_due = False
+        self.closed = False
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         kept = settled(self.contents.marks)
         self.marks = {key: mark for key, mark in self.contents.marks.items() if key in kept}
@@ -44,11 +45,48 @@ class CellRun:
             self.contents = Contents(created, {}, 0)
         self._progress.count(self.cell, self.marks)
 
+    def items(self, number: int) -> list[Item]:
+        """Return what is to ask, for a queue in which this is cell ``number``."""
+        return [Item(number, self.cell.effort, sample) for sample in self.todo]
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing left to ask."""
+        return len(self.marks) >= len(self.cell.samples)
+
+    def written(self) -> int:
+        """Write what was collected; return the journal's length in bytes."""
+        self._write()
+        return self.journal.size
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Journal an event."""
+        if not self.closed:
+            self.journal.add(event)
+            self._write()
+
+    def cut_back(self, size: int, aside: str, endpoint: Optional[str] = None) -> bool:
+        """Move the rows beyond this size to another file; return whether there were any. The cell's run is over.
+
+        With an endpoint only the rows of that server are moved.
+        """
+        if self.closed:
+            return False
+        self.closed = True
+        return self.journal.cut_back(size, aside, endpoint)
+
+    def close(self) -> None:
+        """Close the journal."""
+        self.closed = True
+        self.journal.close()
+
     def record(self, sample: Sample, row: Mapping[str, Any], mark: Mark) -> None:
         """Journal one sample; rows that come in the same round of the event loop are written together."""
+        if self.closed:
+            return
         self.journal.add(row)
         self.marks[(sample.question, sample.repeat)] = mark
-        self._progress.counts[self.cell.sha256][mark.outcome] += 1
+        self._progress.record(self.cell, sample.question, mark)
         if not self._write_due:
             self._write_due = True
             asyncio.get_running_loop().call_soon(self._write)

@@ -38,35 +38,30 @@ def data_sha256(paths: Sequence[str]) -> str:
 
 def read_csv(path: str, columns: Sequence[str]) -> list[dict[str, Any]]:
     """Read the named columns of a CSV file with a header line; one dict a row, values as pandas shows them."""
-    records = _csv_records(path)
-    if len(records) < 2:
-        found = "only the header line" if records else "an empty file"
-        raise DatasetError(f"{path}: wanted a header line and at least one row, found {found}. {_FETCH_AGAIN}")
-    header, *rows = records
-    missing = [column for column in columns if column not in header]
-    if missing:
-        raise DatasetError(
-            f"{path}, header: wanted the columns {_quoted(columns)}, found {_quoted(header)}; "
-            f"missing: {_quoted(missing)}. "
-            "Give the task its own data set, or rename the columns."
-        )
-    shown = to_rows([from_csv(cells) for cells in zip(*rows)])
+    header, rows = _csv_table(path, columns)
+    shown = to_rows([from_csv(cells) for cells in zip(*(row for _line, row in rows))])
     return [{column: row[header.index(column)] for column in columns} for row in shown]
 
 
-def read_json_lines(path: str, keys: Sequence[str]) -> list[dict[str, Any]]:
-    """Read the named keys of a JSON Lines file; one dict a line, values as pandas shows them."""
+def read_csv_text(path: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Read the named columns of a CSV file with a header line; line number and dict of each row, cells as they are."""
+    header, rows = _csv_table(path, columns)
+    return [(line, {column: row[header.index(column)] for column in columns}) for line, row in rows]
+
+
+def read_json_lines(path: str, keys: Sequence[str]) -> list[tuple[int, dict[str, Any]]]:
+    """Read the named keys of a JSON Lines file; line number and dict of each row, values as pandas shows them."""
     rows = []
     # Not splitlines(): the characters at which that splits too may stand inside a JSON text.
     for number, line in enumerate(_read_text(path).split("\n"), start=1):
         if line.strip():
-            rows.append(_json_row(f"{path}, line {number}", line.strip(), keys))
+            rows.append((number, _json_row(f"{path}, line {number}", line.strip(), keys)))
     if not rows:
         raise DatasetError(f"{path}: wanted one JSON object a line, found an empty file. {_FETCH_AGAIN}")
     # The other keys' values never show, but their types matter: see to_rows.
-    names = dict.fromkeys([*keys, *(key for row in rows for key in row)])
-    shown = to_rows([from_json([row.get(name) for row in rows]) for name in names])
-    return [dict(zip(keys, values)) for values in shown]
+    names = dict.fromkeys([*keys, *(key for _number, row in rows for key in row)])
+    shown = to_rows([from_json([row.get(name) for _number, row in rows]) for name in names])
+    return [(number, dict(zip(keys, values))) for (number, _row), values in zip(rows, shown)]
 
 
 def _read_bytes(path: str) -> bytes:
@@ -117,10 +112,27 @@ class _Lines:
         self.exhausted = True
 
 
-def _csv_records(path: str) -> list[list[str]]:
-    """Return the header and the rows, all of the header's length."""
+def _csv_table(path: str, columns: Sequence[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header, which has these columns, and at least one row with the line it starts on."""
+    records = _csv_records(path)
+    if len(records) < 2:
+        found = "only the header line" if records else "an empty file"
+        raise DatasetError(f"{path}: wanted a header line and at least one row, found {found}. {_FETCH_AGAIN}")
+    header = records[0][1]
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise DatasetError(
+            f"{path}, header: wanted the columns {_quoted(columns)}, found {_quoted(header)}; "
+            f"missing: {_quoted(missing)}. "
+            "Give the task its own data set, or rename the columns."
+        )
+    return header, records[1:]
+
+
+def _csv_records(path: str) -> list[tuple[int, list[str]]]:
+    """Return the header and the rows, all of the header's length, each with the line it starts on."""
     lines = _Lines(_read_text(path))
-    records: list[list[str]] = []
+    records: list[tuple[int, list[str]]] = []
     limit = csv.field_size_limit(_LONGEST_CELL)
     try:
         for record in csv.reader(lines):
@@ -130,11 +142,11 @@ def _csv_records(path: str) -> list[list[str]]:
                 raise DatasetError(
                     f"{place}: wanted a closing quotation mark, found the end of the file. {_FETCH_AGAIN}"
                 )
-            if records and len(record) != len(records[0]):
+            if records and len(record) != len(records[0][1]):
                 raise DatasetError(
-                    f"{place}: wanted {len(records[0])} cells as in the header, found {len(record)}. {_FETCH_AGAIN}"
+                    f"{place}: wanted {len(records[0][1])} cells as in the header, found {len(record)}. {_FETCH_AGAIN}"
                 )
-            records.append(record)
+            records.append((lines.record_line, record))
     except csv.Error as exc:
         raise DatasetError(f"{path}, line {lines.record_line}: wanted CSV, but {exc}. {_FETCH_AGAIN}") from exc
     finally:

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Sequence
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _eval_status
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _job_status
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._detach import detach
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._estimate import estimate_of
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_job import run_job
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import (
     CellState,
@@ -23,7 +24,13 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import (
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_progress import Progress
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import EvalSpec
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import ServerFacts
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._probe import ProbeError, probe_server, read_key
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._probe import (
+    ProbeError,
+    probe_server,
+    probe_servers,
+    read_key,
+)
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._token_limit import TokenLimit, find_limit
 
 _STOP_SECONDS = 60.0
 # A job that was killed is started again, but not for ever: something kills it.
@@ -72,13 +79,13 @@ def finish(spec: EvalSpec, check_mode: bool, timeout: Optional[float]) -> dict[s
     for _start in range(_MOST_STARTS):
         if view.finished or check_mode:
             return _result(spec, view, changed)
-        if not _eval_status.wait_until_idle(spec.folder, None if end is None else end - time.monotonic()):
+        if not _job_status.wait_until_idle(spec.folder, None if end is None else end - time.monotonic()):
             raise EvalFailure(
                 f"the eval of {spec.server} is not done after {timeout:g} s; its job runs on: run again to attach to it"
             )
         _raise_failed(spec)
         view = _look(spec)[0]
-        if view.scored and _eval_status.read_status(spec.folder).get("state") == _eval_status.FINISHED:
+        if view.scored and _job_status.read_status(spec.folder).get("state") == _job_status.FINISHED:
             return _result(spec, view, changed)
         view = _ensure(spec, check_mode)
     raise EvalFailure(
@@ -87,27 +94,42 @@ def finish(spec: EvalSpec, check_mode: bool, timeout: Optional[float]) -> dict[s
     )
 
 
+def probe(spec: EvalSpec, check_mode: bool) -> dict[str, Any]:
+    """Find the limit of a reply's tokens that the server takes. While a job runs, it is that job's."""
+    result = _shape(spec.folder, False, {}, [])
+    if _job_status.is_running(spec.folder):
+        status = _job_status.read_status(spec.folder)
+        sent = int(status.get("max_tokens") or spec.max_tokens)
+        return {**result, "status": status, "token_limit": TokenLimit(spec.max_tokens, sent)._asdict()}
+    samples = [sample for task in load_data(spec).values() for sample in task.samples]
+    api_key = read_key(spec)
+    facts = probe_server(spec, api_key)
+    if check_mode:
+        return result
+    return {**result, "token_limit": find_limit(spec, api_key, facts, samples)._asdict()}
+
+
 def stop(server: str, folder: Path, check_mode: bool) -> dict[str, Any]:
     """Stop the job; what it has journalled is kept."""
-    running = _eval_status.is_running(folder)
+    running = _job_status.is_running(folder)
     if running and not check_mode:
-        pid = int(_eval_status.read_status(folder)["pid"])
+        pid = int(_job_status.read_status(folder)["pid"])
         os.kill(pid, signal.SIGTERM)
-        if not _eval_status.wait_until_idle(folder, _STOP_SECONDS):
+        if not _job_status.wait_until_idle(folder, _STOP_SECONDS):
             raise EvalFailure(
                 f"the eval job of {server}, process {pid}, has not ended {_STOP_SECONDS:g} s after SIGTERM; "
                 f"look at the process. {_where(folder)}"
             )
-    return _shape(folder, running, _eval_status.read_status(folder), [])
+    return _shape(folder, running, _job_status.read_status(folder), [])
 
 
 def _look(spec: EvalSpec) -> tuple[View, Optional[ServerFacts], Optional[str]]:
     """Validate and see how the cells stand; also return what a job needs to know of the server, and the key."""
     data = load_data(spec)
     api_key = read_key(spec)
-    running = _eval_status.is_running(spec.folder)
+    running = _job_status.is_running(spec.folder)
     try:
-        facts = probe_server(spec, api_key)
+        facts = probe_servers(spec, api_key)
     except ProbeError:
         if running:
             return View([], True), None, api_key
@@ -134,9 +156,9 @@ def _ensure(spec: EvalSpec, check_mode: bool) -> View:
     return View(states, False, begun=True)
 
 
-def _acquire(folder: Path) -> Optional[_eval_status.RunLock]:
+def _acquire(folder: Path) -> Optional[_job_status.RunLock]:
     try:
-        return _eval_status.RunLock.acquire(folder)
+        return _job_status.RunLock.acquire(folder)
     except OSError as exc:
         raise EvalFailure(f"cannot write to {folder}: {exc}; correct run_path, or make it writable") from exc
 
@@ -144,7 +166,7 @@ def _acquire(folder: Path) -> Optional[_eval_status.RunLock]:
 def _refuse_another_job(spec: EvalSpec, view: View) -> None:
     if not view.running or not view.states:
         return
-    status = _eval_status.read_status(spec.folder)
+    status = _job_status.read_status(spec.folder)
     under_way = {cell["journal"] for cell in status.get("cells", [])}
     missing = [state.cell for state in view.states if not state.finished and state.cell.journal not in under_way]
     if missing:
@@ -156,8 +178,8 @@ def _refuse_another_job(spec: EvalSpec, view: View) -> None:
 
 
 def _raise_failed(spec: EvalSpec) -> None:
-    status = _eval_status.read_status(spec.folder)
-    if status.get("state") in (_eval_status.FAILED, _eval_status.STOPPED):
+    status = _job_status.read_status(spec.folder)
+    if status.get("state") in (_job_status.FAILED, _job_status.STOPPED):
         raise EvalFailure(f"the eval of {spec.server} {status['state']}: {status.get('error')}. {_where(spec.folder)}")
 
 
@@ -166,12 +188,14 @@ def _where(folder: Path) -> str:
 
 
 def _result(spec: EvalSpec, view: View, changed: bool) -> dict[str, Any]:
-    if view.begun or _eval_status.is_running(spec.folder) or not view.states:
-        status = _eval_status.read_status(spec.folder)
+    if view.begun or _job_status.is_running(spec.folder) or not view.states:
+        status = _job_status.read_status(spec.folder)
     else:
         # Nothing runs: either all is done, or this is what would be started.
-        planned = _eval_status.FINISHED if view.scored else _eval_status.RUNNING
-        status = Progress(spec, view.states).snapshot(planned)
+        planned = _job_status.FINISHED if view.scored else _job_status.RUNNING
+        progress = Progress(spec, view.states)
+        progress.estimate = estimate_of(view.states)
+        status = progress.snapshot(planned)
     return _shape(spec.folder, changed, status, view.states)
 
 
@@ -179,10 +203,11 @@ def _shape(folder: Path, changed: bool, status: dict[str, Any], states: Sequence
     return {
         "changed": changed,
         "status": status,
-        "status_path": str(_eval_status.status_path(folder)),
+        "status_path": str(_job_status.status_path(folder)),
         "scores": [state.row for state in states if state.row is not None],
         "cells": [_cell(state) for state in states],
         "journals": [state.cell.journal for state in states],
+        "token_limit": None,
     }
 
 

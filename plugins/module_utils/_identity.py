@@ -15,6 +15,11 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import Ev
 CLIENT = {"name": "gpt_oss.fleet", "protocol": 1}
 
 
+# Where a replica listens and which GPUs it has sets it apart from the others, and changes no answer.
+_PLACE_ARGUMENT = "--port"
+_PLACE_ENVIRONMENT = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+
+
 class ServerFacts(NamedTuple):
     """What was found out about the server before and after an eval."""
 
@@ -24,22 +29,49 @@ class ServerFacts(NamedTuple):
     container: Optional[Mapping[str, Any]]
 
     def identity(self, spec: EvalSpec) -> dict[str, Any]:
-        """Return the server's part of an identity: the container's description, else what can be seen from outside."""
+        """Return the server's part of an identity: the container's description, else what can be seen from outside.
+
+        That of one of several replicas is without its place, and so the same for all of them.
+        """
         seen: dict[str, Any] = {"vllm_version": self.vllm_version, "max_model_len": self.max_model_len}
         if self.container is None:
             return {**seen, "base_url": spec.base_url}
         image = self.container.get("image_digest") or self.container.get("image")
+        arguments = list(self.container.get("arguments") or [])
+        environment = dict(self.container.get("environment") or {})
+        if spec.replicas:
+            arguments = _without_place(arguments)
+            environment = {name: value for name, value in environment.items() if name not in _PLACE_ENVIRONMENT}
         return {
             **seen,
             "image": image,
-            "arguments": list(self.container.get("arguments") or []),
-            "environment": dict(self.container.get("environment") or {}),
+            "arguments": arguments,
+            "environment": environment,
             "revision": self.container.get("revision"),
+            **({"weights": self.container["weights"]} if self.container.get("weights") else {}),
         }
 
     def revision(self, spec: EvalSpec) -> Optional[str]:
         """Return the revision of the weights: what was told, else what the container is labelled with."""
         return spec.revision or (self.container or {}).get("revision")
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the names of what differs between two servers' parts of an identity.
+
+    Weights that are known of one of them only, as when they are verified meanwhile, prove no difference.
+    """
+    unknown = {"weights"} if not (one.get("weights") and other.get("weights")) else set()
+    return sorted(name for name in (one.keys() | other.keys()) - unknown if one.get(name) != other.get(name))
+
+
+def _without_place(arguments: Sequence[str]) -> list[str]:
+    previous = ["", *arguments]
+    return [
+        word
+        for word, before in zip(arguments, previous)
+        if _PLACE_ARGUMENT not in (word, before) and not word.startswith(f"{_PLACE_ARGUMENT}=")
+    ]
 
 
 def build_identity(
@@ -59,6 +91,7 @@ def build_identity(
         "max_tokens": spec.max_tokens,
         "n_repeats": spec.n_repeats,
         "examples": spec.examples,
+        **({} if spec.subset is None else {"subset": [spec.subset, spec.subset_seed]}),
     }
 
 

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Internal: journal, the append-only file of one eval's samples, and how it is resumed.
 
-One JSON object a line. The first line is the eval's identity, each further line one sample. A sample that ended in an
-error or a timeout may be asked again by a later run: then the later line holds.
+One JSON object a line. The first line is the eval's identity, each further line one sample or an event ("event" names
+it): what befell the server meanwhile. A sample that ended in an error or a timeout may be asked again by a later run:
+then the later line holds.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, BinaryIO, Mapping, NamedTuple, Optional
+from typing import Any, BinaryIO, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import OUTCOMES, Mark
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import OUTCOMES, UNPARSED, Mark
 
 Key = tuple[int, int]  # question, repeat
 
@@ -73,6 +74,7 @@ def _read_rows(lines: BinaryIO, offset: int) -> tuple[dict[Key, Mark], int]:
         mark = None if row is None else _mark(row)
         if row is not None and mark is not None:
             marks[(row["question"], row["repeat"])] = mark
+        if row is not None and (mark is not None or "event" in row):
             valid = offset
     return marks, valid
 
@@ -99,7 +101,31 @@ def _mark(row: Mapping[str, Any]) -> Optional[Mark]:
         finished - float(row.get("seconds") or 0.0),
         finished,
         row.get("error") or "",
+        row.get("finish_reason"),
+        row.get("parsed", row["outcome"] != UNPARSED),
+        row.get("text") == "",
+        row.get("extracted"),
+        tuple(row.get("permutation") or ()),
     )
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a file's name in its folder outlive a power loss, as fsync does its content. Raises JournalError."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as exc:
+        raise JournalError(f"cannot write the folder {folder}: {exc}; check the disk and run again") from exc
+
+
+def _write_synced(path: str, parts: Sequence[bytes]) -> None:
+    with open(path, "wb") as file:
+        file.writelines(parts)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class JournalWriter:
@@ -110,6 +136,7 @@ class JournalWriter:
         self._descriptor = -1
         self._lines: list[bytes] = []
         self._unsynced = False
+        self.size = 0  # bytes
 
     def open(self, contents: Contents, header: Mapping[str, Any]) -> None:
         """Open for appending: cut off a torn end, begin a new journal with its header."""
@@ -117,6 +144,7 @@ class JournalWriter:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             os.ftruncate(self._descriptor, contents.valid_bytes)
+            self.size = contents.valid_bytes
         except OSError as exc:
             raise JournalError(f"cannot write the journal {self.path}: {exc}") from exc
         self._unsynced = True
@@ -124,6 +152,7 @@ class JournalWriter:
             self.add(header)
         self.write()
         self.sync()
+        sync_folder(Path(self.path).parent)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Take one line in."""
@@ -138,19 +167,57 @@ class JournalWriter:
         self._unsynced = True
         try:
             while data:
-                data = data[os.write(self._descriptor, data) :]
+                count = os.write(self._descriptor, data)
+                self.size += count
+                data = data[count:]
         except OSError as exc:
             raise JournalError(f"cannot write the journal {self.path}: {exc}; make room and run again") from exc
 
     def sync(self) -> None:
         """Make what was written outlive a power loss. May run in a thread beside ``add`` and ``write``."""
-        if not self._unsynced:
+        if not self._unsynced or self._descriptor < 0:
             return
         self._unsynced = False
         try:
             os.fsync(self._descriptor)
         except OSError as exc:
             raise JournalError(f"cannot write the journal {self.path}: {exc}; check the disk and run again") from exc
+
+    def cut_back(self, size: int, aside: str, endpoint: Optional[str] = None) -> bool:
+        """Move what was written beyond this size to another file; return whether there was anything.
+
+        With an endpoint only that server's rows are moved, and the others stay.
+        """
+        self.write()
+        if self._descriptor < 0 or size >= self.size:
+            return False
+        try:
+            with open(self.path, "rb") as journal:
+                journal.seek(size)
+                lines = journal.readlines()
+            foreign = [line for line in lines if endpoint is None or (_parse(line) or {}).get("endpoint") == endpoint]
+            if foreign:
+                _write_synced(aside, foreign)
+                self._keep(size, [] if endpoint is None else [line for line in lines if line not in set(foreign)])
+        except OSError as exc:
+            raise JournalError(f"cannot write {aside} or {self.path}: {exc}; make room and run again") from exc
+        return bool(foreign)
+
+    def _keep(self, size: int, lines: Sequence[bytes]) -> None:
+        """Cut off what is beyond this size, but for these lines; whenever that is broken off, no row is lost."""
+        if lines:
+            with open(self.path, "rb") as journal:
+                _write_synced(f"{self.path}.new", [journal.read(size), *lines])
+            Path(f"{self.path}.new").replace(self.path)
+            sync_folder(Path(self.path).parent)
+            fresh = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            os.dup2(fresh, self._descriptor, inheritable=False)  # a sync in a thread may have it in hand
+            os.close(fresh)
+        else:
+            os.ftruncate(self._descriptor, size)
+        self.size = size + sum(map(len, lines))
+        self._unsynced = True
+        self.sync()
 
     def close(self) -> None:
         """Write and sync what is left, and close."""

@@ -31,6 +31,11 @@ class Mark(NamedTuple):
     started: float
     finished: float
     error: str = ""
+    finish_reason: Optional[str] = None
+    parsed: bool = True  # False where a fallback rule found the answer, or none did
+    empty: bool = False  # whether the reply had no text
+    extracted: Optional[str] = None
+    permutation: tuple[int, ...] = ()  # the order in which the choices were shown
 
 
 def classify(right: bool, parsed: bool, finish_reason: Optional[str]) -> str:

@@ -18,9 +18,18 @@ description:
   - The samples are asked by one detached process per server, next to it. The process outlives the module, the
     connection and the controller. It journals each sample; a later run with the same identity attaches to it, goes on
     from the journal, or finds the scores.
-  - The identity is made of all that decides a score, namely the model and its revision, the server's image, arguments
-    and environment, the data sets' checksums, the task, the reasoning effort and the sampling parameters. When any of
+  - The identity is made of all that decides a score, namely the model and its revision, the sha256 of its files where
+    M(gpt_oss.fleet.hf_model) verified them in a cache that the container mounts, the server's image, arguments and
+    environment, the data sets' checksums, the task, the reasoning effort and the sampling parameters. When any of
     it changes, a new journal is begun.
+  - The samples of all cells (tasks and reasoning efforts) are asked from one queue, those with the longest expected
+    reply first, which changes no score. How long a question's replies are is learnt from its first repeats and from
+    older journals of the same questions.
+  - The server is watched meanwhile, its C(/health) each second and its counters and container every other second. While
+    it is dead or stuck, nothing is asked and no sample is given up. RV(status) then tells the cause and the remedy, and
+    the job goes on once the server is back. When another server comes back in its place, or the same with other
+    arguments, the job ends. What was answered since the last look at the known one is moved to a file of its own, and
+    all else is kept.
   - Most playbooks use M(gpt_oss.fleet.eval), which starts this module and shows the progress.
 extends_documentation_fragment:
   - gpt_oss.fleet.evals
@@ -30,9 +39,10 @@ options:
       - V(started) starts the job, or attaches to the one that runs, and returns.
       - V(finished) also waits for it and returns the scores.
       - V(reported) tells how the job and the scores stand, and asks nothing.
+      - V(probed) tells which limit of a reply's tokens the server takes, and asks nothing of the eval.
       - V(stopped) ends the job. What was asked is kept.
     type: str
-    choices: [started, finished, reported, stopped]
+    choices: [started, finished, reported, probed, stopped]
     default: finished
 requirements:
   - httptools
@@ -67,7 +77,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 scores:
-  description: One row for each complete cell (task at a reasoning effort) of those asked for.
+  description:
+    - One row for each complete cell (task at a reasoning effort) of those asked for.
+    - Its numbers are told in M(gpt_oss.fleet.eval).
   returned: success
   type: list
   elements: dict
@@ -81,7 +93,13 @@ scores:
       n_correct: 889
       verdict:
 status:
-  description: How the job stands, with its cells, rate and time left. See RV(status_path).
+  description:
+    - How the job stands, with its cells, rate and time left. See RV(status_path).
+    - Its C(phase) is V(asking) while the job runs, V(paused) while its server is down, or V(restarting). Then C(cause)
+      and C(remedy) say why and what to do.
+    - Its C(servers) tells how each of several O(replicas) stands, by C(endpoint). The job pauses while all are down.
+    - Its C(estimate) tells the requests, tokens and seconds that are left, also of a job that was not begun.
+      Before any reply was seen the tokens are a guess.
   returned: success
   type: dict
 status_path:
@@ -93,6 +111,18 @@ cells:
   returned: success
   type: list
   elements: dict
+token_limit:
+  description:
+    - The limit that was wanted, and the one to give as O(max_tokens), which is smaller only where the server refused
+      the one wanted for the longest prompt. Then also the refusal and that prompt's tokens.
+    - While a job of the server runs, the limit that it sends. Nothing in check mode and with any other O(state).
+  returned: success
+  type: dict
+  sample:
+    wanted: 131072
+    sent: 3712
+    reason: "max_tokens=131072 cannot be greater than max_model_len=4096"
+    prompt_tokens: 320
 journals:
   description: The cells' journals on the host.
   returned: success
@@ -127,6 +157,8 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     spec = EvalSpec.from_params(params)
     if params["state"] == "started":
         return _eval_control.start(spec, check_mode)
+    if params["state"] == "probed":
+        return _eval_control.probe(spec, check_mode)
     if params["state"] == "reported":
         return _eval_control.report(spec)
     return _eval_control.finish(spec, check_mode, params["timeout"])

@@ -1,20 +1,26 @@
 # Copyright: Contributors to the gpt_oss.fleet project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Internal: references, the published scores that a measured one may be compared with."""
+"""Internal: references, the scores that a measured one may be compared with: published ones, and accepted hosts'.
+
+A published score is known as a whole. A reference with `outcomes`, pairs of right and measured answers, is known
+question by question, and can judge a score over a part of its questions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import TASKS
 
 DATA_FILE = Path(__file__).with_name("data") / "references.yml"
 
 # The questions of the published data sets; a source that states none used them all.
-N_QUESTIONS = {"gpqa": 198, "aime25": 30}
+N_QUESTIONS = {name: task.n_questions for name, task in TASKS.items()}
 
 
 class ReferenceError(Exception):
@@ -45,6 +51,28 @@ def check_references(rows: Sequence[Mapping[str, Any]]) -> None:
             raise ReferenceError(
                 f"Reference {number} has the score {row['score']!r}: wanted a share, 0 to 1, such as 0.561 for 56.1."
             )
+        if not _sound_outcomes(row):
+            raise ReferenceError(
+                f"Reference {number} has outcomes that are not a pair of right and measured answers for each of its "
+                "questions: make the file anew with gpt_oss.fleet.eval_baseline."
+            )
+
+
+def _sound_outcomes(row: Mapping[str, Any]) -> bool:
+    outcomes = row.get("outcomes")
+    if outcomes is None:
+        return True
+    n_questions = len(row["questions"]) if row.get("questions") else row.get("n_questions")
+    return (
+        isinstance(outcomes, (list, tuple))
+        and len(outcomes) == n_questions
+        and all(len(pair) == 2 and 0 <= pair[0] <= pair[1] for pair in outcomes)
+    )
+
+
+def questions_of(row: Mapping[str, Any]) -> list[int]:
+    """Return which of the data set's questions a score, or a reference with outcomes, is over, from 0 on."""
+    return list(row.get("questions") or range(row.get("n_questions") or 0))
 
 
 def for_cell(row: Mapping[str, Any], references: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -65,13 +93,23 @@ def obstacles(row: Mapping[str, Any], reference: Mapping[str, Any], any_data: bo
         found.append("its number of samples is not known")
     if reference.get("sampler") != row["sampler"]:
         found.append(f"its sampler is {reference.get('sampler') or 'not known'}, not {row['sampler']}")
-    n_questions = reference.get("n_questions") or N_QUESTIONS.get(row["task"])
-    if n_questions and row["n_questions"] != n_questions:
-        found.append(f"it is over {n_questions} questions, not {row['n_questions']}")
+    found += _other_questions(row, reference)
+    if reference.get("simulated") and not row.get("simulated"):
+        found.append("it comes from a simulator")
     digests = as_digests(reference.get("data_sha256"))
     if digests and not any_data and digests != as_digests(row.get("data_sha256")):
         found.append("the questions are of another data set")
     return found
+
+
+def _other_questions(row: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:
+    if reference.get("outcomes"):
+        lacking = len(set(questions_of(row)) - set(questions_of(reference)))
+        return [f"it lacks {lacking} of the {row['n_questions']} questions"] if lacking else []
+    n_questions = reference.get("n_questions") or N_QUESTIONS.get(row["task"])
+    if n_questions and row["n_questions"] != n_questions:
+        return [f"it is over {n_questions} questions, not {row['n_questions']}"]
+    return []
 
 
 def as_digests(value: Any) -> frozenset[str]:
@@ -84,5 +122,6 @@ def as_digests(value: Any) -> frozenset[str]:
     return frozenset().union(*(as_digests(part) for part in parts))
 
 
+@lru_cache(maxsize=1024)
 def _model(name: str) -> str:
     return str(name).rstrip("/").rsplit("/", 1)[-1].lower()

@@ -72,6 +72,16 @@ class LoopbackServer:
             return False
         return True
 
+    def window(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/window", timeout=5) as reply:
+            found = json.loads(reply.read())
+        assert isinstance(found, dict)
+        return found
+
+    def left_alone(self) -> bool:
+        """Return whether nobody but this look is connected."""
+        return bool(self.window()["open"] == 1)
+
     def set(self, **settings: Any) -> None:
         urllib.request.urlopen(f"{self.url}/settings", json.dumps(settings).encode(), timeout=5).close()
 
@@ -124,9 +134,10 @@ class Evals:
         return sum(cell["done"] for cell in self.status().get("cells", []))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the only journal's rows."""
+        """Return the only journal's rows, those of samples."""
         (path,) = self.run_folder.glob("*.jsonl")
-        return [json.loads(line) for line in path.read_text().splitlines()[1:]]
+        lines = [json.loads(line) for line in path.read_text().splitlines()[1:]]
+        return [line for line in lines if "event" not in line]
 
     def end(self) -> None:
         """End the job, if one runs."""

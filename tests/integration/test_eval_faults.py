@@ -79,8 +79,8 @@ def test_what_does_not_pass_is_not_measured(evals: Evals, fault: dict[str, Any],
 
 
 BAD_INPUT: list[tuple[dict[str, Any], str]] = [
-    ({"concurrency": 0}, "concurrency is 0, wanted at least 1"),
-    ({"tasks": ["gsm8k"]}, "value of tasks must be one or more of: gpqa, aime25"),
+    ({"concurrency": -1}, "concurrency is -1, wanted at least 1, or 0"),
+    ({"tasks": ["gsm8k"]}, "unknown task(s) gsm8k, wanted some of gpqa, aime25, mmlu"),
     ({"reasoning_efforts": ["huge"]}, "value of reasoning_efforts must be one or more of: low, medium, high"),
     ({"tasks": ["aime25"]}, "data has no files for task aime25"),
     ({"data": {"gpqa": ["/nowhere.csv"]}}, "cannot read a data file of gpqa"),

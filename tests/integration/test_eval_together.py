@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._score_facts import compact
 from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
 
 
@@ -55,7 +56,7 @@ def test_scores_become_facts_and_a_second_run_finds_them(evals: Evals) -> None:
     assert "[h1] one: gpqa low" in first["output"]
     assert f"/{SAMPLES}, score" in first["output"]
     assert first["changed"] is True
-    assert first["facts"] == first["scores"]
+    assert first["facts"] == [compact(row) for row in first["scores"]]
     assert first["scores"][0]["registered"] > 0
     second = evals.run(poll_interval=1)
     assert "[h1] one" not in second["output"]
@@ -75,6 +76,8 @@ def test_check_mode_tells_and_changes_nothing(evals: Evals) -> None:
         assert planned["changed"] is True
         assert [(cell["n_samples"], cell["n_to_ask"]) for cell in planned["cells"]] == [(SAMPLES, SAMPLES)]
         assert planned["scores"] == []
+        left = {"requests": SAMPLES, "tokens": 500 * SAMPLES, "seconds": None, "from": "guess"}
+        assert planned["status"]["estimate"] == left
     assert not evals.run_folder.exists()
     evals.server.set(latency=0)
     real = evals.run()

@@ -7,73 +7,42 @@ import os
 import re
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from eval_harness import LoopbackServer, free_port
+from simulator_harness import simulators
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "inventories" / "demo" / "files"
 AIME = [str(DATA / "aime25_demo-1.jsonl"), str(DATA / "aime25_demo-2.jsonl")]
+MMLU = "Question,A,B,C,D,Answer\n" + "".join(
+    f"What is {n} + {n}?,{2 * n},None,{2 * n + 1},NA,{'AC'[n % 2]}\n" for n in range(40)
+)
 Play = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
 def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """Three simulators that answer as many questions right as the original run; the third drops 25 points."""
-    servers = []
-    ports = {}
+    mmlu = tmp_path_factory.mktemp("data") / "mmlu.csv"
+    mmlu.write_text(MMLU)
+    configurations = {}
     for number in (1, 2, 3):
-        configuration = {
+        configurations[f"node{number}"] = {
             "seed": number,
-            "data": {"aime25": AIME},
-            "answers": {"aime25": {"low": {"correct": 84}, "medium": {"correct": 179}}},
+            "data": {"aime25": AIME, "mmlu": [str(mmlu)]},
+            "answers": {
+                "aime25": {"low": {"correct": 84}, "medium": {"correct": 179}},
+                "mmlu": {"low": {"correct": 222}},
+            },
             "accuracy_drop": 0.25 if number == 3 else 0.0,
-            "start_seconds": 0.1,
         }
-        ports[f"node{number}"] = port = _free_port()
-        log = (tmp_path_factory.mktemp("simulator") / "log").open("w")
-        servers.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "simulator", "serve", "openai/gpt-oss-20b", "--port", str(port)],
-                cwd=ROOT / "roles" / "vllm_simulator" / "files",
-                env={**os.environ, "VLLM_SIMULATOR": json.dumps(configuration)},
-                stdout=log,
-                stderr=log,
-            )
-        )
-    try:
-        for port in ports.values():
-            _await_health(port)
+    with simulators(configurations, tmp_path_factory.mktemp("simulators")) as ports:
         yield ports
-    finally:
-        for server in servers:
-            server.kill()
-            server.wait()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _await_health(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
 
 
 @pytest.fixture
@@ -93,6 +62,8 @@ def play(tmp_path: Path) -> Play:
             "evaluate_reference_data": "any",
             "evaluate_containers": False,
             "evaluate_concurrency": 16,
+            # The servers share this machine: which is slow is chance.
+            "evaluate_slow_tolerance": 0.9,
             "evaluate_retry_timeout": 1,
             "evaluate_poll_interval": 1,
             "evaluate_report_path": str(tmp_path / "report"),
@@ -146,9 +117,12 @@ def test_a_fleet_is_judged_and_found_done_the_second_time(play: Play, ports: dic
 
 def test_the_hosts_that_limit_leaves_are_judged(play: Play, ports: dict[str, int], tmp_path: Path) -> None:
     hosts = {host: {"port": port} for host, port in ports.items()}
-    done = play(hosts, "--limit", "node1,node2")
+    nobody = f"http://127.0.0.1:{free_port()}/aime2025-I.jsonl"
+    data = {"aime25": [[nobody, AIME[0]], AIME[1]]}
+    done = play(hosts, "--limit", "node1,node2", evaluate_data=data, evaluate_data_cache=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdicts(tmp_path) == {"node1": "good", "node2": "good"}
+    assert {tuple(row["data_origins"]) for row in report(tmp_path)["scores"]} == {tuple(AIME)}
 
 
 def test_each_host_that_fails_is_named_with_its_reason(play: Play, ports: dict[str, int], tmp_path: Path) -> None:
@@ -156,7 +130,7 @@ def test_each_host_that_fails_is_named_with_its_reason(play: Play, ports: dict[s
         "node1": {"port": ports["node1"]},
         "unreachable": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1, "port": 1},
         "bare": {"gpt_oss_environment_path": "/nonexistent", "port": 1},
-        "deaf": {"port": _free_port()},
+        "deaf": {"port": free_port()},
         "empty": {"vllm_servers": []},
     }
     done = play(hosts)
@@ -182,6 +156,34 @@ def test_a_fleet_of_which_nothing_works_is_still_judged(play: Play, tmp_path: Pa
     assert "node1 and node2 are missing" in done.stdout
 
 
+def test_another_task_is_asked_scored_and_reported(play: Play, ports: dict[str, int], tmp_path: Path) -> None:
+    """mmlu, of which nothing but its file knows: 222 right answers of 320, and those of a subset."""
+    path = tmp_path / "mmlu.csv"
+    path.write_text(MMLU)
+    options = {
+        "evaluate_tasks": ["mmlu"],
+        "evaluate_data": {"mmlu": [str(path)]},
+        "evaluate_reasoning_efforts": ["low"],
+    }
+    done = play({"node1": {"port": ports["node1"]}}, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = report(tmp_path)["scores"]
+    assert (row["task"], row["n_correct"], row["n_measured"], row["score"]) == ("mmlu", 222, 320, 222 / 320)
+    assert "MMLU" in (tmp_path / "report" / "report.md").read_text()
+    done = play({"node1": {"port": ports["node1"]}}, **options, evaluate_subset=10)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (part,) = report(tmp_path)["scores"]
+    assert (part["n_questions"], part["n_measured"]) == (10, 80)
+
+
+def test_a_task_that_does_not_exist_is_named(play: Play, ports: dict[str, int], tmp_path: Path) -> None:
+    done = play(
+        {"node1": {"port": ports["node1"]}}, evaluate_tasks=["mmluu"], evaluate_data={"mmluu": ["/srv/data/mmlu.csv"]}
+    )
+    assert done.returncode != 0
+    assert "unknown task(s) mmluu, wanted some of gpqa, aime25, mmlu" in " ".join(done.stdout.split())
+
+
 def test_an_empty_inventory_is_refused(play: Play) -> None:
     done = play({})
     assert done.returncode != 0
@@ -189,7 +191,7 @@ def test_an_empty_inventory_is_refused(play: Play) -> None:
 
 
 def test_data_that_cannot_be_downloaded_says_what_to_do(play: Play, ports: dict[str, int], tmp_path: Path) -> None:
-    address = f"http://127.0.0.1:{_free_port()}/aime2025-I.jsonl"
+    address = f"http://127.0.0.1:{free_port()}/aime2025-I.jsonl"
     done = play(
         {"node1": {"port": ports["node1"]}},
         evaluate_data={"aime25": [address, AIME[1]]},
@@ -197,7 +199,8 @@ def test_data_that_cannot_be_downloaded_says_what_to_do(play: Play, ports: dict[
     )
     assert done.returncode != 0
     reason = " ".join(report(tmp_path)["hosts"][0]["reasons"])
-    assert "Set evaluate_data to files on the controller" in reason
+    assert "wanted the data file aime2025-I.jsonl of the task aime25, found it nowhere" in reason
+    assert "or from a mirror" in reason
     assert address in reason
 
 
@@ -206,3 +209,31 @@ def test_check_mode_asks_nothing_and_changes_nothing(play: Play, ports: dict[str
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (tmp_path / "report").exists()
     assert not (tmp_path / "state").exists()
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[list[LoopbackServer]]:
+    """Two servers on neighbouring ports."""
+    port = free_port()
+    while port >= 65000:
+        port = free_port()
+    servers = []
+    for number in (0, 1):
+        (tmp_path / str(number)).mkdir()
+        settings = {"model": "openai/gpt-oss-20b", "latency": 0.05}
+        servers.append(LoopbackServer(tmp_path / str(number), settings, port + number))
+        servers[-1].start()
+    yield servers
+    for server in servers:
+        server.stop()
+
+
+@pytest.mark.slow
+def test_the_replicas_of_an_entry_answer_one_eval(play: Play, pair: list[LoopbackServer], tmp_path: Path) -> None:
+    entry = {"name": "pair", "port": pair[0].port, "replicas": 2, "gpus": "none"}
+    done = play({"node1": {"vllm_servers": [entry]}}, evaluate_replicas="together", evaluate_fail_on=["missing"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {(row["server"], row["n_measured"]) for row in report(tmp_path)["scores"]} == {("pair", 240)}
+    asked = [server.replies().total() for server in pair]
+    assert sum(asked) == 480
+    assert min(asked) > 480 / 4

@@ -8,15 +8,18 @@ import pytest
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _asker
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._asker import (
     Asker,
+    HandedBack,
     Limits,
     Pulse,
     ServerFailure,
     parse_retry_after,
     retry_delay,
 )
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._gate import Gate
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._http import (
     ConnectError,
     DisconnectError,
+    DroppedError,
     Endpoint,
     RequestTimeout,
     Response,
@@ -26,7 +29,6 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._samplers import SAM
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import Sample
 
 SAMPLE = Sample("gpqa", 3, 1, (0, 1, 2, 3), "What?", "B")
-HEALTHY = Response(200, {}, b"")
 
 
 def reply(text: str | None, finish: str = "stop") -> Response:
@@ -41,18 +43,14 @@ def status(code: int, headers: dict[str, str] | None = None, text: str = "no") -
 class FakeConnection:
     """Plays replies; the last one again and again."""
 
-    def __init__(self, replies: list[Any], health: Any) -> None:
+    def __init__(self, replies: list[Any]) -> None:
         self.replies = replies
-        self.health = health
         self.asked: list[str] = []
+        self.resent = 0
 
     async def post(self, path: str, body: bytes, request_id: str, timeout: float) -> Response:
         self.asked.append(request_id)
         return self._play(self.replies[min(len(self.asked), len(self.replies)) - 1])
-
-    async def get(self, path: str, timeout: float) -> Response:
-        assert path == "/health"
-        return self._play(self.health)
 
     @staticmethod
     def _play(found: Any) -> Response:
@@ -62,11 +60,13 @@ class FakeConnection:
         return found
 
 
-def ask(replies: list[Any], health: Any = HEALTHY, pulse: Pulse | None = None) -> tuple[dict[str, Any], Mark, int]:
+def ask(
+    replies: list[Any], pulse: Pulse | None = None, max_attempts: int = 99, retry_timeout: float = 0.05
+) -> tuple[dict[str, Any], Mark, int]:
     endpoint = Endpoint.parse("http://127.0.0.1:8000/v1")
     sampler = SAMPLERS["chat_completions"]("m", "low", 1.0, 9)
-    connection = FakeConnection(replies, health)
-    asker = Asker(endpoint, sampler, Limits(1.0, 0.05), pulse or Pulse(1))
+    connection = FakeConnection(replies)
+    asker = Asker(endpoint, sampler, Limits(1.0, retry_timeout, max_attempts), pulse or Pulse(1), Gate())
     row, mark = asyncio.run(asker.ask(connection, SAMPLE))  # type: ignore[arg-type]
     return row, mark, len(connection.asked)
 
@@ -99,7 +99,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_outcomes(replies: list[Any], outcome: str, attempts: int) -> None:
-    row, mark, asked = ask(replies)
+    row, mark, asked = ask(replies, retry_timeout=60.0)  # a busy machine gives up nothing
     assert (row["outcome"], mark.outcome, row["attempts"], asked) == (outcome, outcome, attempts, attempts)
     assert (row["question"], row["repeat"], row["target"]) == (3, 1, "B")
 
@@ -131,12 +131,62 @@ def test_the_servers_wish_to_wait_is_cut_at_the_retry_timeout() -> None:
     assert row["seconds"] < 5
 
 
-@pytest.mark.parametrize(
-    ("health", "match"), [(ConnectError("refused"), "out of reach for 0.05 s"), (status(503), "unhealthy .*503")]
-)
-def test_a_dead_server_ends_the_run_and_costs_no_sample(health: Any, match: str) -> None:
-    with pytest.raises(ServerFailure, match=match):
-        ask([ConnectError("refused")], health)
+class Server(FakeConnection):
+    """Is down until its gate is opened; then it answers."""
+
+    def __init__(self, gate: Gate, failure: Exception) -> None:
+        super().__init__([failure])
+        self.gate = gate
+        self.up = False
+
+    async def post(self, path: str, body: bytes, request_id: str, timeout: float) -> Response:
+        self.replies = [reply("Answer: B")] if self.up else self.replies
+        if isinstance(self.replies[0], DroppedError):  # nothing is dropped before the gate is closed
+            self.gate.close()
+        return await super().post(path, body, request_id, timeout)
+
+
+@pytest.mark.parametrize("failure", [DroppedError("down"), ConnectError("refused"), DisconnectError("gone")])
+def test_a_server_that_is_down_costs_no_sample(failure: Exception) -> None:
+    """However long it takes: here twenty times the retry timeout, and with one attempt allowed."""
+
+    async def play() -> tuple[dict[str, Any], int]:
+        gate = Gate()
+        gate.watched = gate.doubt = True
+        server = Server(gate, failure)
+        endpoint = Endpoint.parse("http://127.0.0.1:8000/v1")
+        asker = Asker(endpoint, SAMPLERS["chat_completions"]("m", "low", 1.0, 9), Limits(1.0, 0.05, 1), Pulse(1), gate)
+        asking = asyncio.ensure_future(asker.ask(server, SAMPLE))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        gate.close()
+        await asyncio.sleep(1.0)
+        assert not asking.done()
+        held = len(server.asked)
+        server.up = True
+        gate.suspicion.clear()
+        gate.open()
+        return (await asking)[0], held
+
+    row, held = asyncio.run(play())
+    assert (row["outcome"], held) == ("correct", 1)
+
+
+@pytest.mark.parametrize("failure", [DroppedError("down"), ConnectError("refused")])
+def test_a_server_that_is_down_hands_its_samples_back_where_others_answer(failure: Exception) -> None:
+    async def play() -> int:
+        gate = Gate()
+        gate.watched = gate.doubt = True
+        sampler = SAMPLERS["chat_completions"]("m", "low", 1.0, 9)
+        endpoint = Endpoint.parse("http://127.0.0.1:8000/v1")
+        asker = Asker(endpoint, sampler, Limits(1.0, 0.05, 1), Pulse(1), gate, alone=False)
+        asking = asyncio.ensure_future(asker.ask(Server(gate, failure), SAMPLE, 2))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        gate.close()
+        with pytest.raises(HandedBack) as caught:
+            await asking
+        return caught.value.attempts
+
+    assert asyncio.run(play()) == 3
 
 
 def test_a_server_that_fails_everything_ends_the_run() -> None:
@@ -165,6 +215,42 @@ def test_retry_delays_double_up_to_a_cap_and_obey_the_server() -> None:
         delays = [retry_delay(attempt, None) for _unused in range(200)]
         assert longest / 2 <= min(delays) < max(delays) <= longest
     assert 7 <= retry_delay(1, 7.0) <= 7.7
+    assert 60 <= retry_delay(1, 3600.0) <= 66  # the server may be free long before
+    assert retry_delay(16, 0.0) >= 15  # a thousand clients that obey 0 are a flood
+
+
+def test_a_sample_is_asked_so_often_at_most() -> None:
+    row, _mark, asked = ask([status(503)], max_attempts=3, retry_timeout=60.0)
+    assert (row["outcome"], row["attempts"], asked) == ("error", 3, 3)
+
+
+@pytest.mark.parametrize(("answered", "ends"), [(False, True), (True, False)])
+def test_a_server_that_refuses_all_of_a_cell_ends_the_run_before_all_is_asked(answered: bool, ends: bool) -> None:
+    endpoint = Endpoint.parse("http://127.0.0.1:8000/v1")
+    sampler = SAMPLERS["chat_completions"]("m", "low", 1.0, 9)
+    asker = Asker(endpoint, sampler, Limits(1.0, 0.05, 9), Pulse(1), Gate(), "low", answered)
+    connection = FakeConnection([status(400, text="max_tokens is too large")])
+
+    async def ask_all() -> list[str]:
+        return [(await asker.ask(connection, SAMPLE))[0]["outcome"] for _unused in range(40)]  # type: ignore[arg-type]
+
+    if ends:
+        with pytest.raises(ServerFailure, match=r"refuses this eval's requests .16 of 16.: HTTP 400: max_tokens"):
+            asyncio.run(ask_all())
+    else:
+        assert asyncio.run(ask_all()) == ["refused"] * 40
+
+
+def test_a_request_that_was_sent_twice_counts_as_two_attempts() -> None:
+    class Stale(FakeConnection):
+        async def post(self, path: str, body: bytes, request_id: str, timeout: float) -> Response:
+            self.resent += 1
+            return await super().post(path, body, request_id, timeout)
+
+    endpoint = Endpoint.parse("http://127.0.0.1:8000/v1")
+    asker = Asker(endpoint, SAMPLERS["chat_completions"]("m", "low", 1.0, 9), Limits(1.0, 0.05, 9), Pulse(1), Gate())
+    row, _mark = asyncio.run(asker.ask(Stale([reply("Answer: B")]), SAMPLE))  # type: ignore[arg-type]
+    assert row["attempts"] == 2
 
 
 @pytest.mark.parametrize(
@@ -182,3 +268,14 @@ def test_retry_delays_double_up_to_a_cap_and_obey_the_server() -> None:
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, now=10.0) == seconds
+
+
+def test_no_two_requests_have_one_name() -> None:
+    """vLLM refuses a request with the name of one under way: of another effort, or an attempt it did not drop yet."""
+    endpoint = Endpoint.parse("http://127.0.0.1:8000/v1")
+    connection = FakeConnection([status(503), reply("Answer: B")])
+    for effort in ("low", "high"):
+        sampler = SAMPLERS["chat_completions"]("m", effort, 1.0, 9)
+        asker = Asker(endpoint, sampler, Limits(1.0, 0.05, 9), Pulse(1), Gate(), effort)
+        asyncio.run(asker.ask(connection, SAMPLE))  # type: ignore[arg-type]
+    assert connection.asked == ["gpqa/3/1/low/1", "gpqa/3/1/low/2", "gpqa/3/1/high/1"]

@@ -98,6 +98,15 @@ def test_csv_layouts(tmp_path: Path, text: str) -> None:
     assert _dataset.read_csv(str(path), ["a", "b"]) == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
 
 
+def test_csv_text_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(b'b,a\n"two\nlines",07\n\nNone,1e3\n')
+    assert _dataset.read_csv_text(str(path), ["a", "b"]) == [
+        (2, {"a": "07", "b": "two\nlines"}),
+        (5, {"a": "1e3", "b": "None"}),
+    ]
+
+
 def test_csv_leaves_the_csv_module_as_it_was(tmp_path: Path) -> None:
     limit = csv.field_size_limit(1_234)
     column(tmp_path, "x")
@@ -142,7 +151,7 @@ def test_csv_errors(tmp_path: Path, content: bytes, message: str) -> None:
 def test_json_values(tmp_path: Path, answers: list[str], values: list[str]) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text("".join(f'{{"question": "q", "answer": {answer}}}\n' for answer in answers), encoding="utf-8")
-    rows = _dataset.read_json_lines(str(path), ["question", "answer"])
+    rows = [row for _line, row in _dataset.read_json_lines(str(path), ["question", "answer"])]
     assert [str(row["answer"]) for row in rows] == values
     assert [row["question"] for row in rows] == ["q"] * len(answers)
 
@@ -159,7 +168,9 @@ def test_json_values(tmp_path: Path, answers: list[str], values: list[str]) -> N
 def test_json_layouts(tmp_path: Path, text: str) -> None:
     path = tmp_path / "data.jsonl"
     path.write_bytes(text.encode())
-    assert _dataset.read_json_lines(str(path), ["a"]) == [{"a": "x"}, {"a": "y\u2028\u0085"}]
+    rows = _dataset.read_json_lines(str(path), ["a"])
+    assert [row for _line, row in rows] == [{"a": "x"}, {"a": "y\u2028\u0085"}]
+    assert [line for line, _row in rows] == [1, 3 if "\r\n\r\n" in text else 2]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _eval_job, _eval_status
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _job_status, _replica, _server_watch
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_job import run_job
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import Cell, cell_state
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import ARGUMENT_SPEC, EvalSpec
@@ -48,15 +48,15 @@ def run(
 ) -> tuple[dict[str, Any], Cell]:
     """Run a job of ten samples with this asker, and return its last status and its cell."""
 
-    async def asker(_self: Any, _connection: Any, asked: Sample) -> Answer:
+    async def asker(_self: Any, _connection: Any, asked: Sample, _attempts: int) -> Answer:
         return await ask(asked)
 
-    monkeypatch.setattr(_eval_job.Asker, "ask", asker)
-    monkeypatch.setattr(_eval_job, "probe_server", lambda _spec, _key: found)
+    monkeypatch.setattr(_replica.Asker, "ask", asker)
+    monkeypatch.setattr(_server_watch, "probe_server", lambda _spec, _key: found)
     identity = {"data_sha256": ["d"], "model": "m"}
     cell = Cell("gpqa", "low", identity, "abc", str(spec.folder / "j.jsonl"), [sample(n) for n in range(10)])
     run_job(spec, [cell_state(cell, spec)], FACTS, None)
-    return _eval_status.read_status(spec.folder), cell
+    return _job_status.read_status(spec.folder), cell
 
 
 async def right(asked: Sample) -> Answer:
@@ -127,8 +127,10 @@ def test_a_server_replaced_in_mid_run_is_not_scored(spec: EvalSpec, monkeypatch:
     assert status["state"] == "failed"
     assert "replaced in mid-run (changed: vllm_version)" in status["error"]
     assert not cell.score_path.exists()
-    assert not Path(cell.journal).exists()
-    assert len(list(spec.folder.glob("j.jsonl.mixed-*"))) == 1
+    assert read_journal(cell.journal, "abc").marks == {}
+    (aside,) = spec.folder.glob("j.jsonl.foreign-*")
+    assert len(aside.read_text().splitlines()) == 10
+    assert str(aside) in status["error"]
 
 
 def test_errors_are_asked_again_and_refusals_are_not(spec: EvalSpec, monkeypatch: pytest.MonkeyPatch) -> None:

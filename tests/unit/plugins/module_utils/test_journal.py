@@ -47,6 +47,11 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         "started": 98.0,
         "finished": 100.0,
         "error": "",
+        "finish_reason": None,
+        "parsed": True,
+        "empty": False,
+        "extracted": None,
+        "permutation": (),
     }
     assert found.marks[3, 0].error == "boom"
     assert found.valid_bytes == path.stat().st_size
@@ -142,3 +147,39 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     writer = JournalWriter("/dev/full")
     with pytest.raises(JournalError, match="No space left|Invalid argument"):
         writer.open(EMPTY, HEADER)
+
+
+def test_events_are_kept_and_are_no_samples(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    write(path, [row(1), {"event": "epoch", "started_at": "2026"}])
+    whole = path.read_bytes()
+    found = read_journal(str(path), "abc")
+    assert (set(found.marks), found.valid_bytes) == ({(1, 0)}, len(whole))
+
+
+def test_what_the_numbers_need_is_read_from_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    known = {"finish_reason": "length", "parsed": False, "extracted": "A", "permutation": [3, 1, 0, 2], "text": ""}
+    write(path, [row(1, 0, "correct", **known), row(2, 0, "unparsed")])
+    marks = read_journal(str(path), "abc").marks
+    assert marks[1, 0][7:] == ("length", False, True, "A", (3, 1, 0, 2))
+    assert marks[2, 0].parsed is False  # a journal of an older version
+
+
+def test_of_several_servers_only_the_replaced_ones_rows_are_moved(tmp_path: Path) -> None:
+    path, aside = tmp_path / "j.jsonl", tmp_path / "aside"
+    writer = JournalWriter(str(path))
+    writer.open(EMPTY, {"identity": {}, "sha256": "x", "created": "now"})
+    rows = [{"question": n, "repeat": 0, "outcome": "correct", "endpoint": "ab"[n % 2]} for n in range(6)]
+    for row in rows[:3]:
+        writer.add(row)
+    writer.write()
+    confirmed = writer.size
+    for row in rows[3:]:
+        writer.add(row)
+    assert writer.cut_back(confirmed, str(aside), "b") is True
+    writer.add({"question": 9, "repeat": 0, "outcome": "wrong", "endpoint": "a"})
+    writer.close()
+    assert [json.loads(line)["question"] for line in aside.read_text().splitlines()] == [3, 5]
+    assert [json.loads(line)["question"] for line in path.read_text().splitlines()[1:]] == [0, 1, 2, 4, 9]
+    assert writer.size == path.stat().st_size

@@ -99,8 +99,8 @@ def test_aime_prompts_and_answers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", ["1.5", "true", '"none"', '""', '"-5 or 5"', "NaN", "Infinity", '"x12"'])
 def test_an_answer_that_is_no_integer_is_refused(tmp_path: Path, answer: str) -> None:
-    paths = write(tmp_path, '{"question": "a", "answer": 1}\n', f'{{"question": "b", "answer": {answer}}}\n')
-    with pytest.raises(_tasks.DatasetError, match=r"data-1, question 1: wanted an integer as answer.*Correct the line"):
+    paths = write(tmp_path, '{"question": "a", "answer": 1}\n', f'\n{{"question": "b", "answer": {answer}}}\n')
+    with pytest.raises(_tasks.DatasetError, match=r"data-1, line 2: wanted an integer as answer.*Correct the line"):
         _tasks.build_samples("aime25", paths, 1)
 
 
@@ -110,18 +110,73 @@ def test_a_wrong_number_of_files_is_refused(task: str, n_paths: int) -> None:
         _tasks.build_samples(task, ["file"] * n_paths, 1)
 
 
-@pytest.mark.parametrize("examples", [3, -1])
-def test_a_wrong_number_of_examples_is_refused(tmp_path: Path, examples: int) -> None:
+@pytest.mark.parametrize("name", ["examples", "subset"])
+@pytest.mark.parametrize("count", [3, -1])
+def test_a_wrong_number_of_questions_is_refused(tmp_path: Path, name: str, count: int) -> None:
     paths = write(tmp_path, HEADER + "q,a,b,c,d\nq,a,b,c,d\n")
-    with pytest.raises(_tasks.DatasetError, match=rf"wanted {examples} examples, found 2 questions.*1 to 2"):
-        _tasks.build_samples("gpqa", paths, 1, examples)
+    wanted: dict[str, Any] = {name: count}
+    with pytest.raises(_tasks.DatasetError, match=rf"gpqa, {name}: wanted {count} questions, found 2 .*Ask for 1 to 2"):
+        _tasks.build_samples("gpqa", paths, 1, **wanted)
+
+
+def test_a_subset_is_part_of_the_whole_eval(tmp_path: Path) -> None:
+    paths = write(tmp_path, HEADER + "".join(f"q{n},right{n},x,y,z\n" for n in range(198)))
+    whole = _tasks.build_samples("gpqa", paths, 8)
+    part = _tasks.build_samples("gpqa", paths, 8, subset=20, subset_seed=7)
+    kept = {sample.question for sample in part}
+    assert (len(kept), len(part)) == (20, 160)
+    assert part == [sample for sample in whole if sample.question in kept]
+    # Written down: another Python, or another release of ours, must pick the same ones.
+    assert sorted(_tasks.subset_questions(198, 5, 7)) == [12, 38, 82, 101, 166]
+
+
+def test_a_larger_subset_holds_the_smaller_one() -> None:
+    sizes = [_tasks.subset_questions(198, size, 1) for size in range(1, 199)]
+    assert all(smaller < larger for smaller, larger in zip(sizes, sizes[1:]))
+    assert _tasks.subset_questions(198, 20, 1) != _tasks.subset_questions(198, 20, 2)
+    assert _tasks.subset_questions(198, None) == _tasks.subset_questions(198, 0) == frozenset(range(198))
 
 
 def test_tasks_describe_the_official_data() -> None:
     described = {task.name: (task.n_questions, task.n_repeats, task.n_files) for task in _tasks.TASKS.values()}
-    assert described == {"gpqa": (198, 8, 1), "aime25": (30, 8, 2)}
-    assert all(name == task.name for name, task in _tasks.TASKS.items())
-    assert all(url.startswith("https://") for task in _tasks.TASKS.values() for url in task.default_sources)
+    assert described == {"gpqa": (198, 8, 1), "aime25": (30, 8, 2), "mmlu": (14042, 1, 1)}
+    for name, task in _tasks.TASKS.items():
+        assert name == task.name
+        assert all(url.startswith("https://") for url in task.default_sources)
+        assert len(task.source_sha256) in (0, task.n_files)
+
+
+def test_each_task_file_is_registered() -> None:
+    folder = Path(_tasks.__file__).parent
+    assert {path.stem for path in folder.glob("_task_*.py")} == {f"_task_{name}" for name in _tasks.TASKS}
+
+
+MMLU_HEADER = ",Question,A,B,C,D,Answer,Subject\n"
+
+
+def test_mmlu_shows_the_choices_as_they_stand(tmp_path: Path) -> None:
+    paths = write(tmp_path, MMLU_HEADER + "0,What is 07?,07,None,1e3,,B,arithmetic\n1,And {x}?,a,b,c,d,D,logic\n")
+    samples = _tasks.build_samples("mmlu", paths, 2)
+    assert [sample.request_id for sample in samples] == ["mmlu/0/0", "mmlu/1/0", "mmlu/0/1", "mmlu/1/1"]
+    assert samples[0].prompt == (
+        "What is 07?\n\n(A) 07\n(B) None\n(C) 1e3\n(D) \n\n"
+        "Express your final answer as the corresponding option 'A', 'B', 'C', or 'D'."
+    )
+    assert [(sample.target, sample.permutation) for sample in samples[:2]] == [("B", (0, 1, 2, 3)), ("D", (0, 1, 2, 3))]
+    assert samples[1].prompt == samples[3].prompt
+    assert _tasks.grade("mmlu", "D", "Answer: D").score == 1.0
+
+
+@pytest.mark.parametrize("answer", ["E", "", "AB", "a"])
+def test_an_answer_that_is_no_letter_is_refused(tmp_path: Path, answer: str) -> None:
+    paths = write(tmp_path, f"{MMLU_HEADER}0,q,a,b,c,d,A,s\n\n1,q,a,b,c,d,{answer},s\n")
+    with pytest.raises(_tasks.DatasetError, match=rf"data-0, line 4: wanted A, B, C or D as Answer, found '{answer}'"):
+        _tasks.build_samples("mmlu", paths, 1)
+
+
+def test_unknown_tasks_are_named() -> None:
+    assert _tasks.unknown_tasks(["gpqa", "mmlu"]) == ""
+    assert _tasks.unknown_tasks(["gpqa", "gqpa", "x"]) == ("unknown task(s) gqpa, x, wanted some of gpqa, aime25, mmlu")
 
 
 def test_grade_belongs_to_the_task() -> None:

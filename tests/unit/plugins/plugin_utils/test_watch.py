@@ -1,15 +1,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._job_status import RunLock
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._watch import (
     Interrupted,
     Limits,
     WatchTimeout,
     duration,
-    progress_line,
+    image_line,
+    look_command,
+    model_line,
+    ready_line,
+    start_line,
     watch,
 )
 
@@ -29,8 +38,13 @@ def run(read: Any, **limits: Any) -> tuple[dict[str, Any], list[float], float]:
     """Return the last status, the seconds at which a line was shown, and how long the watch took."""
     clock = Clock()
     shown: list[float] = []
+
+    def look(seconds: float) -> str:
+        clock.sleep(seconds)
+        return f"1\n{read(clock.now - 1000.0)}"
+
     status = watch(
-        lambda: read(clock.now - 1000.0),
+        look,
         lambda _status: shown.append(clock.now - 1000.0),
         Limits(**{"interval": 5.0, **limits}),
         clock,
@@ -96,30 +110,150 @@ def test_a_watch_may_be_limited() -> None:
         run(job(900), timeout=30.0)
 
 
-CELL = {"task": "gpqa", "effort": "low", "done": 8, "total": 16, "correct": 3, "measured": 6, "errors": 2}
-NEXT = {**CELL, "effort": "high", "done": 0, "correct": 0, "measured": 0, "errors": 0}
-STATUS = {"server": "s", "state": "running", "rate": 1.25, "eta_s": 19.2, "cells": [CELL, NEXT], "trouble": ""}
-
-
-@pytest.mark.parametrize(
-    ("change", "line"),
-    [
-        ({}, "[h] s: gpqa low 8/16, score 50.0 %, 2 errors, 1.2 requests/s, all 8/32, 0:19 left"),
-        (
-            {"cells": [{**CELL, "done": 16}, NEXT], "eta_s": None},
-            "[h] s: gpqa high 0/16, no score yet, 0 errors, 1.2 requests/s, all 16/32",
-        ),
-        (
-            {"cells": [{**CELL, "done": 16}], "trouble": "HTTP 503"},
-            "[h] s: gpqa low 16/16, score 50.0 %, 2 errors, 1.2 requests/s, all 16/16, 0:19 left, retrying: HTTP 503",
-        ),
-        ({"cells": []}, "[h] s: running"),
-    ],
-)
-def test_progress_lines(change: dict[str, Any], line: str) -> None:
-    assert progress_line("h", {**STATUS, **change}) == line
-
-
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (754, "12:34"), (3661, "1:01:01")])
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_job_that_was_killed_is_given_back_at_once() -> None:
+    """Nobody holds the lock, and the status still says running."""
+    status = watch(lambda _seconds: '0\n{"state": "running", "updated": 1}', lambda _status: None, Limits(5.0))
+    assert status["state"] == "running"
+
+
+LOADING = {
+    "server": "s",
+    "stage": "weights",
+    "done": 7,
+    "total": 15,
+    "unit": "shards",
+    "stage_seconds": 38,
+    "seconds": 72,
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (LOADING, "[h] s: weights 7/15 shards (46 %), 0:38 in it, 1:12 in all"),
+        (
+            {
+                "server": "s",
+                "stage": "first_completion",
+                "stage_seconds": 3.4,
+                "seconds": 61.0,
+                "expected_seconds": 60.5,
+            },
+            "[h] s: first completion, 0:03 in it, 1:01 in all (about 99 % of the last start's time)",
+        ),
+        ({"server": "s"}, "[h] s: created, 0:00 in it, 0:00 in all"),
+    ],
+)
+def test_lines_of_a_start(status: dict[str, Any], line: str) -> None:
+    assert start_line("h", status) == line
+
+
+GIB = 1024**3
+PULLING = {"image": "i:1", "phase": "download", "layers_done": 3, "layers_total": 12, "bytes_total": 24 * GIB}
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        ({"image": "i:1"}, "[h] i:1: ask"),
+        (
+            {**PULLING, "bytes_done": 6 * GIB, "percentage": 25.0},
+            "[h] i:1: download, 3/12 layers, 6.0 of 24.0 GiB (25 %)",
+        ),
+        ({**PULLING, "bytes_total": 0, "percentage": None}, "[h] i:1: download, 3/12 layers"),
+    ],
+)
+def test_lines_of_an_image(status: dict[str, Any], line: str) -> None:
+    assert image_line("h", status) == line
+
+
+MODEL = {"repo_id": "openai/gpt-oss-20b"}
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        ({}, "begins"),
+        ({"phase": "ask"}, "asks what there is"),
+        ({"phase": "ask", "trouble": "busy (again in 5 s)"}, "asks what there is, retrying: busy (again in 5 s)"),
+        ({"phase": "wait"}, "waits for another run"),
+        ({"phase": "read", "bytes_done": 3 << 30}, "reads the folder, 3.0 GiB"),
+        ({"phase": "verify", "bytes_done": 1 << 30, "bytes_total": 4 << 30}, "verifies, 1.0 of 4.0 GiB (25 %)"),
+        ({"phase": "verify", "bytes_done": 0, "bytes_total": 4 << 20}, "verifies, 0.0 of 4.0 MiB (0 %)"),
+        ({"phase": "copy", "bytes_done": None, "bytes_total": 1 << 30}, "copies, 0.0 of 1.0 GiB (0 %)"),
+        ({"phase": "peers"}, "fetches from other hosts"),
+        ({"phase": "later"}, "later"),
+        (
+            {
+                "phase": "fetch",
+                "bytes_done": 6 << 30,
+                "bytes_total": 12 << 30,
+                "files_done": 3,
+                "files_total": 15,
+                "rate": 250_000_000,
+                "eta_s": 26,
+                "trouble": "",
+            },
+            "fetches, 6.0 of 12.0 GiB (50 %), 3/15 files, 250.0 MB/s, 0:26 left",
+        ),
+        (
+            {"phase": "fetch", "bytes_done": 1, "bytes_total": 100, "rate": 0, "eta_s": None, "trouble": "x" * 300},
+            f"fetches, 0.0 of 0.0 MiB (1 %), retrying: {'x' * 160}",
+        ),
+    ],
+)
+def test_lines_of_a_model(status: dict[str, Any], line: str) -> None:
+    assert model_line("h", {**MODEL, **status}) == f"[h] openai/gpt-oss-20b: {line}"
+
+
+def test_lines_of_a_server_that_is_ready() -> None:
+    stages = {"created": 9.0, "api_process": 0.01, "first_completion": 1.44}
+    assert ready_line("h", "s", stages) == "[h] s: ready after 10.4 s (created 9.0, first completion 1.4)"
+    assert ready_line("h", "s", {}) == "[h] s: ready after 0.0 s"
+
+
+def look_in_shell(path: Path, seconds: float = 30.0, **environment: str) -> str:
+    command = ["/bin/sh", "-c", look_command(str(path), seconds)]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=60, env=environment or None
+    ).stdout
+
+
+def test_a_look_at_a_job_that_has_ended_returns_at_once(tmp_path: Path) -> None:
+    (tmp_path / "it's.json").write_text('{"state": "finished"}\n')
+    begin = time.monotonic()
+    assert look_in_shell(tmp_path / "it's.json") == '0\n{"state": "finished"}\n'
+    assert time.monotonic() - begin < 20, "it must not wait for what is over"
+
+
+def test_a_look_ends_with_the_job(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text("old")
+    lock = RunLock.acquire(tmp_path)
+    assert lock is not None
+    looking = subprocess.Popen(
+        ["/bin/sh", "-c", look_command(str(tmp_path / "status.json"), 30.0)], stdout=subprocess.PIPE, text=True
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        looking.wait(0.3)
+    (tmp_path / "status.json").write_text("new")
+    lock.release()
+    assert looking.communicate(timeout=20)[0] == "0\nnew"
+
+
+@pytest.mark.parametrize("path", ["/usr/bin:/bin", "/nowhere"], ids=["flock", "no flock"])
+def test_a_look_at_a_running_job_takes_its_time(tmp_path: Path, path: str) -> None:
+    (tmp_path / "status.json").write_text("{}")
+    (tmp_path / "bin").mkdir()
+    for tool in ("cat", "sleep"):
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool) or tool)
+    lock = RunLock.acquire(tmp_path)
+    assert lock is not None
+    begin = time.monotonic()
+    assert look_in_shell(tmp_path / "status.json", 0.2, PATH=f"{tmp_path}/bin:{path}") == "1\n{}"
+    assert time.monotonic() - begin >= 0.2
+    lock.release()

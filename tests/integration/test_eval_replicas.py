@@ -1,0 +1,74 @@
+"""Several servers that answer one eval, of which one dies in mid-run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
+
+HELD = SAMPLES // 4  # each server answers so many and keeps the others waiting, until a test lets it go on
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[LoopbackServer]:
+    (tmp_path / "second").mkdir()
+    server = LoopbackServer(tmp_path / "second", {"latency": 0.02, "hold": HELD})
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def evals(tmp_path: Path, second: LoopbackServer) -> Iterator[Evals]:
+    server = LoopbackServer(tmp_path, {"latency": 0.02, "hold": HELD})
+    server.start()
+    evals = Evals(tmp_path, server, {"replicas": [{"base_url": f"{second.url}/v1"}], "stall_seconds": 60})
+    yield evals
+    evals.end()
+    server.stop()
+
+
+def answered(evals: Evals) -> Counter[str]:
+    return Counter(row["endpoint"].partition(":")[2] for row in evals.rows())
+
+
+def test_a_replica_that_dies_pauses_only_itself(evals: Evals, second: LoopbackServer, tmp_path: Path) -> None:
+    one, two = str(evals.server.port), str(second.port)
+    evals.run("eval_run", state="started")
+    wait_for(lambda: answered(evals) == {one: HELD, two: HELD})
+    assert (evals.server.window()["flying"], second.window()["flying"]) == (8, 8)
+    second.stop()
+    down = wait_for(lambda: [each for each in evals.status()["servers"] if each["phase"] == "paused"], 10)
+    assert [each["endpoint"] for each in down] == [f"127.0.0.1:{two}"]
+    assert "cannot connect" in down[0]["cause"]
+    assert evals.status()["phase"] == "asking"
+    evals.server.set(hold=HELD + 20)
+    wait_for(lambda: answered(evals)[one] == HELD + 20)
+    # It comes back, and takes its share again; what was under way with it was handed on.
+    second.settings = {"latency": 0.02}
+    second.start()
+    wait_for(lambda: answered(evals)[two] > HELD + 10)
+    evals.server.set(hold=None)
+    (row,) = evals.run()["scores"]
+    assert (row["server"], row["n_measured"], row["verdict"]) == ("one", SAMPLES, None)
+    assert evals.one_row_each()
+    replies = evals.server.replies() + second.replies()
+    assert (len(replies), set(replies.values())) == (SAMPLES, {1})
+    (journal,) = evals.run_folder.glob("*.jsonl")
+    events = [line for line in map(json.loads, journal.read_text().splitlines()) if "event" in line]
+    assert [event["endpoint"] for event in events] == [f"127.0.0.1:{two}"]
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (at_once,) = Evals(alone, evals.server).run()["scores"]
+    assert at_once["score"] == row["score"]
+
+
+def test_what_is_no_replica_is_refused(evals: Evals, second: LoopbackServer) -> None:
+    second.set(version="9.9")
+    refused = evals.run("eval_run")
+    assert "is no replica of the one at" in refused["msg"]
+    assert "(different: vllm_version)" in refused["msg"]
