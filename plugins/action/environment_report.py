@@ -13,42 +13,39 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._redaction import redacted
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_differences import FACTS, differences
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_differences import differences
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_host import environment_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_report import (
     WIDTH,
     markdown,
     sentence,
     short_table,
 )
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {"hosts": {"type": "list", "elements": "str"}, "path": {"type": "path"}}
 
 Host = dict[str, Any]
 
 
-class ActionModule(ActionBase):
+class ActionModule(ReportingAction):
     """Compare the hosts. Nothing is sent to any host."""
-
-    _requires_connection = False
-    _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
         variables = task_vars or {}
-        names = [str(name) for name in arguments["hosts"] or variables.get("ansible_play_hosts_all") or []]
+        names = self.names_of(arguments, variables)
         if not names:
             raise AnsibleActionFail(
                 "There is no host to compare: the play has none, and the parameter hosts names none."
             )
-        hosts = {name: _host(variables["hostvars"], name) for name in names}
+        hosts = {name: environment_of(variables["hostvars"], name) for name in names}
         found = differences(hosts)
         found["sentence"], found["table"] = sentence(found), short_table(found)
-        if arguments["path"] and not self._task.check_mode:
-            _write(Path(arguments["path"]), report_files(hosts, found))
+        if self.writes(arguments):
+            write_report(Path(arguments["path"]), report_files(hosts, found))
         _show(found)
         return {"changed": False, "report": found}
 
@@ -68,43 +65,6 @@ def report_files(hosts: Mapping[str, Host], found: Mapping[str, Any]) -> dict[st
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
-
-
-def _host(hostvars: Mapping[str, Any], name: str) -> Host:
-    """Return what is known of a host, in plain types and without secrets."""
-    own: Mapping[str, Any] = {}
-    if name in hostvars:
-        own = hostvars[name]
-    known = {part: _plain(own.get(fact)) for part, fact in FACTS.items()}
-    servers = _plain(own.get("gpt_oss_environment")) or {}
-    problem = str(own.get("gpt_oss_environment_problem") or "")
-    return dict(redacted({"servers": servers, "problem": problem, **known}))
-
-
-def _plain(value: Any) -> Any:
-    """Return a value without ansible-core's tags and lazy containers, which trip other libraries."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
-    kind = next((kind for kind in (int, float) if isinstance(value, kind)), str)
-    return kind(value)
-
-
-def _write(folder: Path, files: Mapping[str, str | None]) -> None:
-    try:
-        (folder / "hosts").mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            if text is None:
-                (folder / name).unlink(missing_ok=True)
-            else:
-                (folder / name).write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise AnsibleActionFail(
-            f"Expected to write the report to {folder}, could not. Make the folder writable, or choose another path."
-        ) from exc
 
 
 def _show(found: Mapping[str, Any]) -> None:

@@ -57,11 +57,7 @@ def short_table(found: Mapping[str, Any]) -> list[str]:
 
 def markdown(found: Mapping[str, Any]) -> str:
     """Return the whole report. The same hosts give the same text."""
-    rows = [
-        (row["title"], _usual(row), row["n_usual"] or "-", _shown(odd["value"], row), ", ".join(odd["hosts"]))
-        for row in found["differences"]
-        for odd in row["odd"]
-    ]
+    rows = difference_rows(found)
     missing = [(row["host"], row["server"], _reason(row)) for row in found["not_collected"]]
     lacking = [(fact, ", ".join(hosts)) for fact, hosts in found["without_facts"].items()]
     reasons = listed([row["reason"] for row in load_data()["ignored"]], most=10)
@@ -79,6 +75,15 @@ def markdown(found: Mapping[str, Any]) -> str:
         ),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def difference_rows(found: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Return what differs, the usual value, how many hosts have it, an odd one and the hosts with it, row by row."""
+    return [
+        (row["title"], _usual(row), row["n_usual"] or "-", _shown(odd["value"], row), ", ".join(odd["hosts"]))
+        for row in found["differences"]
+        for odd in row["odd"]
+    ]
 
 
 def _missing(found: Mapping[str, Any]) -> str:

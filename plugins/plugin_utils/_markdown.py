@@ -36,5 +36,5 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Seque
 
 
 def escaped(value: Any) -> str:
-    """Return a value as one line of text that does not end a table's cell."""
-    return " ".join(str(value).replace("|", "\\|").split())
+    """Return a value as one line of text that does not end a table's cell, and in which no HTML begins."""
+    return " ".join(str(value).replace("|", "\\|").replace("<", "\\<").split())

@@ -85,8 +85,15 @@ def _row(entry: Entry) -> tuple[str, ...]:
         difference,
         points(fleet["centre"]) if fleet else "-",
         points(fleet["difference"], signed=True) if fleet else "-",
-        entry["verdict"].upper() if entry["verdict"] not in ("good", "unjudged") else entry["verdict"],
+        _verdict(entry),
     )
+
+
+def _verdict(entry: Entry) -> str:
+    verdict = entry["verdict"].upper() if entry["verdict"] not in ("good", "unjudged") else entry["verdict"]
+    waived = f", waived until {entry['waiver']['expires']}" if entry["waiver"] else ""
+    stopped = f", stopped {entry['through_repeat']}/{entry['n_repeats_wanted']}" if entry["stopped"] else ""
+    return f"{verdict}{stopped}{waived}"
 
 
 def _reference(entry: Entry) -> tuple[str, str]:
@@ -105,6 +112,10 @@ def _notes(fleet: Mapping[str, Any]) -> list[str]:
         notes.append("+/-: standard error over new answers to the same questions. fleet: median of the other servers.")
     if any(entry["orientation"] and not entry["reference"] for entry in entries):
         notes.append("(...): a reference of another kind of run, shown for orientation; it judges nothing.")
+    if any(entry["stopped"] for entry in entries):
+        notes.append(
+            "stopped k/n: the eval ended after repeat k of n, as it was decided; such a score is not unbiased."
+        )
     if fleet["settings"]["reference_data"] == "any" and any(entry["reference"] for entry in entries):
         notes.append("References judge whatever the questions were, because reference_data is any.")
     if fleet["simulated"]:

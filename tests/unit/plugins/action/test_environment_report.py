@@ -8,6 +8,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.gpt_oss.fleet.plugins.action import environment_report as action
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_differences import differences
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_host import environment_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_report import sentence, short_table
 
 TOKEN = "hf_AbCdEfGhIjKlMnOp"
@@ -29,7 +30,7 @@ def hosts() -> dict[str, Any]:
         "../up": {"gpt_oss_environment": {}, "gpt_oss_environment_problem": f"refused {TOKEN}"},
         "silent": {},
     }
-    return {name: action._host(variables, name) for name in (*variables, "not in the inventory")}
+    return {name: environment_of(variables, name) for name in (*variables, "not in the inventory")}
 
 
 def files() -> dict[str, str | None]:
@@ -57,8 +58,8 @@ def test_every_host_is_told() -> None:
 def test_old_texts_of_hosts_that_fail_now_go(tmp_path: Path) -> None:
     (tmp_path / "hosts").mkdir()
     (tmp_path / "hosts" / "silent.txt").write_text("of another day")
-    action._write(tmp_path, files())
-    action._write(tmp_path, files())
+    action.write_report(tmp_path, files())
+    action.write_report(tmp_path, files())
     assert not (tmp_path / "hosts" / "silent.txt").exists()
     assert json.loads((tmp_path / "hosts" / "silent.json").read_text())["name"] == "silent"
 
@@ -66,4 +67,4 @@ def test_old_texts_of_hosts_that_fail_now_go(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(AnsibleActionFail, match="choose another path"):
-        action._write(tmp_path / "file", files())
+        action.write_report(tmp_path / "file", files())

@@ -95,3 +95,31 @@ def test_the_same_facts_give_the_same_report_also_after_a_trip_through_json() ->
     assert report_markdown(json.loads(json.dumps(facts))) == report_markdown(facts)
     later = judged(registered=5e9)
     assert report_markdown(later) == report_markdown(facts)
+
+
+def row_of(text: str, title: str, host: str) -> dict[str, str]:
+    """Return a host's row of a section's table, by heading."""
+    lines = text.partition(f"## {title}\n")[2].partition("\n## ")[0].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return dict(zip(cells[0], next(row for row in cells if row[0] == host), strict=True))
+
+
+def test_the_report_tells_what_the_repeats_and_the_clock_say() -> None:
+    text = report_markdown(judged(time_to_first_token={"p50": 0.0421, "p90": 1.25, "p99": 12.34}))
+    repeats = row_of(text, "Repeats", "node1")
+    assert repeats["pass@1"] == "56.1" and float(repeats["pass@8"]) > 70
+    assert (repeats["Majority"], repeats["Tied"], repeats["Repeats"]) == ("62.5", "3", "56.1 to 56.1")
+    assert row_of(text, "Samples", "node1")["cut off"] == "0"
+    speed = row_of(text, "Speed", "node1")
+    assert (speed["Prompt tokens"], speed["Reasoning tokens"], speed["Answer tokens"]) == ("100", "50", "150")
+    assert [speed[f"Latency {name}"] for name in ("p50", "p90", "p99", "max")] == ["0.250", "2.50", "25.0", "250.0"]
+    assert [speed[f"First token {name}"] for name in ("p50", "p90", "p99")] == ["0.042", "1.25", "12.3"]
+
+
+def test_the_report_of_rows_from_before_these_numbers() -> None:
+    new = ("pass_at_k", "majority", "repeat_scores", "latency", "time_to_first_token", "tokens_per_second", "n_cut_off")
+    others: dict[str, Any] = {**dict.fromkeys(new), "tokens": {"prompt": 1, "completion": 2, "reasoning": 0}}
+    text = report_markdown(judged(**others))
+    assert "## Repeats" not in text
+    assert row_of(text, "Speed", "node1")["Answer tokens"] == "2"
+    assert row_of(text, "Samples", "node1")["cut off"] == "-"

@@ -1,0 +1,39 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: reporting - what action plugins share that tell of all hosts of a play, on the controller alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._text_files import write
+
+
+class ReportingAction(ActionBase):
+    """An action that sends nothing to any host."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def names_of(self, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[str]:
+        """Return the hosts to tell of: those of the parameter `hosts`, else all of the play, lost ones too."""
+        return [str(name) for name in arguments["hosts"] or task_vars.get("ansible_play_hosts_all") or []]
+
+    def writes(self, arguments: Mapping[str, Any]) -> bool:
+        """Tell whether the report is to be written."""
+        return bool(arguments["path"]) and not self._task.check_mode
+
+
+def write_report(folder: Path, files: Mapping[str, str | None]) -> None:
+    """Write a report's files, by their place in the folder; None for one that must go. Raises AnsibleActionFail."""
+    try:
+        write({str(folder / name): text for name, text in files.items()})
+    except OSError as exc:
+        raise AnsibleActionFail(
+            f"Expected to write the report to {folder}, could not. Make the folder writable, or choose another path."
+        ) from exc
