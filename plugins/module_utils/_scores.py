@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _outcomes
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _numbers, _outcomes
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import Mark
 
 _Z95 = 1.959963984540054  # the standard normal distribution's 97.5 % point
@@ -63,9 +63,22 @@ def _answer_variance(tally: Tally) -> float:
 
 def confidence_interval(score: float, error: Optional[float], clusters: int) -> Optional[list[float]]:
     """Return the 95 % interval score ± t*error, t with clusters-1 degrees of freedom, kept within 0 and 1."""
-    if error is None or clusters < 2:
+    return _interval(score, error, clusters - 1)
+
+
+def confidence_interval_within(score: float, tallies: Sequence[Tally]) -> Optional[list[float]]:
+    """Return the 95 % interval over new answers to the same questions, kept within 0 and 1; None without repeats.
+
+    Each question's variance is estimated from its n answers with n-1 degrees of freedom; the sum's are added up.
+    """
+    freedom = sum(tally.measured - 1 for tally in tallies if tally.measured)
+    return _interval(score, standard_error_within(tallies), freedom)
+
+
+def _interval(score: float, error: Optional[float], freedom: int) -> Optional[list[float]]:
+    if error is None or freedom < 1:
         return None
-    half = _t975(clusters - 1) * error
+    half = _t975(freedom) * error
     return [max(0.0, score - half), min(1.0, score + half)]
 
 
@@ -95,18 +108,32 @@ def active_seconds(marks: Iterable[Mark]) -> float:
 
 def summarize(marks: Mapping[tuple[int, int], Mark], questions: Sequence[int], n_repeats: int) -> dict[str, Any]:
     """Return the numbers of a score row from the marks of the asked samples; ``questions`` are the asked ones."""
-    counts = Counter(mark.outcome for mark in marks.values())
     tallies = _tallies(marks, questions)
     measured = sum(tally.measured for tally in tallies)
-    score = counts[_outcomes.CORRECT] / measured if measured else None
-    error = standard_error_clustered(tallies)
-    clusters = sum(1 for tally in tallies if tally.measured)
+    correct = sum(tally.correct for tally in tallies)
     return {
-        "score": score,
+        "score": correct / measured if measured else None,
         "n_questions": len(questions),
         "n_repeats": n_repeats,
         "n_samples": len(questions) * n_repeats,
         "n_measured": measured,
+        **_counts(marks.values()),
+        **_errors_of_score(tallies),
+        **_of_repeats(marks, tallies, n_repeats),
+        **_speed(marks.values()),
+        "outcomes": [list(tally) for tally in tallies],
+        "questions": list(questions),
+        "complete": len(marks) == len(questions) * n_repeats,
+        "errors": _frequent_errors(marks.values()),
+    }
+
+
+def _counts(marks: Iterable[Mark]) -> dict[str, int]:
+    """Return how often each outcome came, and what is found beside it, in right answers too."""
+    marks = list(marks)
+    counts = Counter(mark.outcome for mark in marks)
+    measured = [mark for mark in marks if mark.outcome in _outcomes.MEASURED]
+    return {
         "n_correct": counts[_outcomes.CORRECT],
         "n_wrong": counts[_outcomes.WRONG],
         "n_unparsed": counts[_outcomes.UNPARSED],
@@ -114,15 +141,57 @@ def summarize(marks: Mapping[tuple[int, int], Mark], questions: Sequence[int], n
         "n_refused": counts[_outcomes.REFUSED],
         "n_errors": counts[_outcomes.ERROR],
         "n_timeouts": counts[_outcomes.TIMEOUT],
+        "n_cut_off": sum(mark.finish_reason == "length" for mark in measured),
+        "n_fallback": sum(not mark.parsed for mark in measured),
+        "n_empty": sum(mark.empty for mark in measured),
+    }
+
+
+def _errors_of_score(tallies: Sequence[Tally]) -> dict[str, Any]:
+    """Return the score's standard errors and intervals: over new questions, and over new answers to the same ones."""
+    asked = [tally for tally in tallies if tally.measured]
+    error, within = standard_error_clustered(asked), standard_error_within(asked)
+    intervals: tuple[Optional[list[float]], ...] = (None, None)
+    if asked:
+        score = sum(tally.correct for tally in asked) / sum(tally.measured for tally in asked)
+        intervals = confidence_interval(score, error, len(asked)), confidence_interval_within(score, asked)
+    return {
         "standard_error": error,
-        "standard_error_within": standard_error_within(tallies),
-        "confidence_interval": None if score is None else confidence_interval(score, error, clusters),
-        "tokens": _tokens(marks.values()),
-        "seconds": round(active_seconds(marks.values()), 3),
-        "outcomes": [list(tally) for tally in tallies],
-        "questions": list(questions),
-        "complete": len(marks) == len(questions) * n_repeats,
-        "errors": _frequent_errors(marks.values()),
+        "standard_error_within": within,
+        "confidence_interval": intervals[0],
+        "confidence_interval_within": intervals[1],
+    }
+
+
+def _of_repeats(marks: Mapping[tuple[int, int], Mark], tallies: Sequence[Tally], n_repeats: int) -> dict[str, Any]:
+    """Return what the repeats tell: pass@k, the majority's answers, and each repeat's own score."""
+    ballots: dict[int, list[_numbers.Ballot]] = {}
+    answers = []
+    for (question, repeat), mark in marks.items():
+        if mark.outcome in _outcomes.MEASURED:
+            right = mark.outcome == _outcomes.CORRECT
+            choice = _numbers.ballot_choice(mark.extracted, mark.permutation, right)
+            ballots.setdefault(question, []).append(_numbers.Ballot(choice, right))
+            answers.append((repeat, right))
+    return {
+        "pass_at_k": _numbers.pass_table(tallies, n_repeats),
+        "majority": _numbers.majority(ballots, n_repeats),
+        "repeat_scores": _numbers.repeat_scores(answers, n_repeats),
+    }
+
+
+def _speed(marks: Iterable[Mark]) -> dict[str, Any]:
+    """Return tokens and times; a latency counts from a sample's first attempt to its answer, retries included."""
+    marks = list(marks)
+    completion, seconds = sum(mark.completion_tokens for mark in marks), active_seconds(marks)
+    return {
+        "tokens": _tokens(marks),
+        "seconds": round(seconds, 3),
+        "tokens_per_second": round(completion / seconds, 1) if seconds > 0 else None,
+        "latency": _numbers.spread(
+            mark.finished - mark.started for mark in marks if mark.outcome in _outcomes.MEASURED
+        ),
+        "time_to_first_token": None,
     }
 
 
@@ -135,18 +204,22 @@ def _tallies(marks: Mapping[tuple[int, int], Mark], questions: Sequence[int]) ->
     return [Tally(correct[question], measured[question]) for question in questions]
 
 
-def _tokens(marks: Iterable[Mark]) -> dict[str, int]:
+def _tokens(marks: Iterable[Mark]) -> dict[str, Optional[int]]:
+    """Return the sums; the answers' tokens are what is not reasoning, None where the server tells of no reasoning."""
     prompt = completion = reasoning = 0
     for mark in marks:
         prompt += mark.prompt_tokens
         completion += mark.completion_tokens
         reasoning += mark.reasoning_tokens
-    return {"prompt": prompt, "completion": completion, "reasoning": reasoning}
+    answer = completion - reasoning if reasoning else None
+    return {"prompt": prompt, "completion": completion, "reasoning": reasoning, "answer": answer}
 
 
 def _frequent_errors(marks: Iterable[Mark]) -> list[dict[str, Any]]:
     texts = Counter(mark.error for mark in marks if mark.error)
-    return [{"text": text, "count": count} for text, count in texts.most_common(3)]
+    # Not most_common: where two are as frequent, that tells the one which came first.
+    most = sorted(texts.items(), key=lambda item: (-item[1], item[0]))[:3]
+    return [{"text": text, "count": count} for text, count in most]
 
 
 def judge(row: Mapping[str, Any], max_invalid: float, max_truncated: float) -> dict[str, Any]:
@@ -161,9 +234,10 @@ def judge(row: Mapping[str, Any], max_invalid: float, max_truncated: float) -> d
             f"{invalid} of {planned} samples were not measured ({row['n_refused']} refused, {row['n_errors']} errors, "
             f"{row['n_timeouts']} timeouts), more than {max_invalid:.1%}: {text or 'no text'}"
         )
-    if row["n_truncated"] > max_truncated * planned:
+    cut_off = max(row["n_truncated"], row.get("n_cut_off") or 0)  # right ones too
+    if cut_off > max_truncated * planned:
         reasons.append(
-            f"{row['n_truncated']} of {planned} replies were cut off at the token limit (over {max_truncated:.1%}): "
+            f"{cut_off} of {planned} replies were cut off at the token limit (over {max_truncated:.1%}): "
             "raise the server's max_model_len"
         )
     return {**row, "verdict": "void" if void else None, "reason": "; ".join(reasons)}

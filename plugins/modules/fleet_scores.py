@@ -21,61 +21,18 @@ description:
     are also judged together. See Miller 2024, Adding Error Bars to Evals, arXiv:2411.00640.
   - A reference judges where model, reasoning effort, task, sampler, number of questions and data set match and it
     states its number of samples. Other references of the same model, task and effort are shown for orientation.
+  - Published scores are known as a whole only. A score over a part of the questions can be judged by a reference of
+    O(reference_files), question by question. The fewer they are, the wider is the interval of the difference.
+  - A server that is slow, by the rows' speed and latency, is suspect; fingerprints in the fact C(gpt_oss_fingerprints)
+    are judged too.
   - The verdicts are V(good), V(unjudged) (there was nothing to compare with), V(suspect), V(void) (too many samples
     could not be measured), V(missing) (no score of this run) and V(bad). A host has the worst verdict of its scores,
     the fleet that of its hosts. What is missing never passes.
   - Runs on the controller and connects to no host. Run it once, with C(run_once), and with C(delegate_to) and
     C(delegate_facts) to give the fact to one host.
+extends_documentation_fragment:
+  - gpt_oss.fleet.judging
 options:
-  hosts:
-    description: The hosts to judge. By default all hosts of the play, C(ansible_play_hosts_all).
-    type: list
-    elements: str
-  servers:
-    description:
-      - For each host the names of the servers that must have scores.
-      - By default the names in each host's C(vllm_servers).
-    type: dict
-  tasks:
-    description: The tasks that each server must have scores of.
-    type: list
-    elements: str
-    choices: [gpqa, aime25]
-    default: [gpqa, aime25]
-  reasoning_efforts:
-    description: The reasoning efforts that each server must have scores at.
-    type: list
-    elements: str
-    choices: [low, medium, high]
-    default: [low, medium, high]
-  since:
-    description: Scores registered before this time, in seconds since the epoch, count as missing.
-    type: float
-  sampler:
-    description: Scores made with another sampler count as missing.
-    type: str
-    choices: [responses, chat_completions]
-  n_repeats:
-    description: Scores with another number of repeats count as missing.
-    type: int
-  examples:
-    description: Scores over another number of questions count as missing.
-    type: int
-  references:
-    description:
-      - The references, instead of those that come with the collection.
-      - Each has C(model), C(task), C(reasoning_effort), C(score) (a share, 0 to 1) and C(source). To judge, it also
-        needs C(n), the number of samples, and C(sampler). C(n_correct), C(n_questions), C(data_sha256), C(date) and
-        C(hardware) may follow.
-    type: list
-    elements: dict
-  reference_data:
-    description:
-      - V(matching) lets a reference judge only scores on its own data set, where it states the data set's checksums.
-      - V(any) does not compare the data sets. For demonstrations on made-up questions.
-    type: str
-    choices: [matching, any]
-    default: matching
   alpha:
     description:
       - How probable it may be that a healthy fleet has any V(bad) host. Holm's method over all tests of the fleet.
@@ -87,12 +44,41 @@ options:
     default: 0.05
   fail_on:
     description:
-      - With which verdicts, of any host or score, the task fails.
-      - Ansible registers no facts of a failed task. To keep them, give an empty list and decide by RV(fleet).
+      - With which verdicts, of any host or score, a host is not accepted. Waived verdicts do not count.
     type: list
     elements: str
     choices: [bad, missing, void, suspect, unjudged]
     default: [bad, void, missing]
+  fail:
+    description:
+      - Whether the task fails where a host is not accepted.
+      - Ansible registers no facts of a failed task. To keep them, set this to V(false) and decide by RV(fleet).
+    type: bool
+    default: true
+  slow_tolerance:
+    description: By how much, as a share, a server may be slower than its fleet's median before it is told.
+    type: float
+    default: 0.2
+  slow_verdict:
+    description: What a slow server is called.
+    type: str
+    choices: [suspect, bad]
+    default: suspect
+  waivers:
+    description:
+      - Verdicts that are accepted for a time. They are shown as they are, but a host fails no play by them.
+      - Each has C(host), C(reason) and C(expires), the last day (UTC) on which it holds, such as V(2026-12-31).
+        C(server), C(task) and C(reasoning_effort) make it narrower; without them it is of all that is found about the
+        host.
+      - Expired ones and those that nothing needs are told by a warning and in RV(fleet.waivers_unmet).
+    type: list
+    elements: dict
+    default: []
+  sequential:
+    description:
+      - RV(gpt_oss.fleet.eval_look#module:sequential) of the last look, where the evals were asked repeat by repeat.
+      - Its decisions then judge in the place of the tests of whole evals, and scores of stopped runs count.
+    type: dict
 attributes:
   action:
     description: Runs on the controller only.
@@ -102,6 +88,8 @@ attributes:
     support: full
 seealso:
   - module: gpt_oss.fleet.eval
+  - module: gpt_oss.fleet.eval_baseline
+  - module: gpt_oss.fleet.eval_look
 """
 
 EXAMPLES = r"""
@@ -115,7 +103,7 @@ EXAMPLES = r"""
   gpt_oss.fleet.fleet_scores:
     tasks: [gpqa]
     reasoning_efforts: [low]
-    fail_on: []
+    fail: false
   run_once: true
   register: judged
 
@@ -139,13 +127,15 @@ fleet:
       description: The verdict in a sentence.
       type: str
     accepted:
-      description: Whether no verdict is among O(fail_on).
+      description: Whether all hosts are accepted.
       type: bool
     simulated:
       description: Whether any score comes from a simulator.
       type: bool
     hosts:
-      description: Each host with C(verdict) and C(reasons).
+      description:
+        - Each host with C(verdict) and C(reasons), C(accepted) (no verdict among O(fail_on) that is not waived) and
+          C(waived) (whether any is).
       type: list
       elements: dict
     cells:
@@ -153,15 +143,63 @@ fleet:
       type: list
       elements: dict
     scores:
-      description: Each host, server, task and effort with its score, verdict, reason and comparisons.
+      description:
+        - Each host, server, task and effort with its score, verdict, reason and comparisons.
+        - The numbers of its row are taken over. They are told in M(gpt_oss.fleet.eval).
       type: list
       elements: dict
+      contains:
+        verdict:
+          description: The verdict on this score.
+          type: str
+        stopped:
+          description: Whether the eval was stopped after C(through_repeat) of C(n_repeats_wanted).
+          type: bool
+        waiver:
+          description: The waiver that accepts this verdict, with its C(reason) and C(expires).
+          type: dict
+        reason:
+          description: Its reason in a sentence.
+          type: str
+        fleet:
+          description:
+            - The comparison with the median of the other servers, with C(centre), C(difference), C(standard_error),
+              C(confidence_interval), the one-sided C(p), adjusted as C(p_holm) and C(p_discovery), and C(exact), which
+              says whether p is of the exact test.
+          type: dict
+        reference:
+          description:
+            - The comparison with the reference that judges, with the same keys, and what is known of the reference.
+            - C(n_paired) is the number of questions that were compared one by one. It is none for a published score, of
+              which there are no such data.
+          type: dict
+        orientation:
+          description: Comparisons with references that do not judge, and C(why_not).
+          type: list
+          elements: dict
     pooled:
       description: Each server and task with its mean difference from the fleet over the efforts.
       type: list
       elements: dict
+    findings:
+      description:
+        - What else was found about servers, with C(kind) (V(fingerprint), V(performance) or V(kernel)), C(verdict),
+          C(reason) and C(numbers).
+      type: list
+      elements: dict
+    waived:
+      description: The waived verdicts, each with its own reason as C(why), and the waiver's C(reason) and C(expires).
+      type: list
+      elements: dict
+    waivers_unmet:
+      description: The waivers that did nothing, with C(problem) (V(expired) or V(unused)) and a C(sentence).
+      type: list
+      elements: dict
+    sequential:
+      description: What O(sequential) was given.
+      type: dict
     quarantine:
-      description: The hosts that are bad, void or missing, with the reason.
+      description: The hosts that are bad, void or missing, with the reason, but for those accepted by waivers.
       type: list
       elements: dict
     missing:

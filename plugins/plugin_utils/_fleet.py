@@ -9,12 +9,15 @@ import statistics
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _verdicts
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _verdicts, _waivers
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._entries import pooled_entry, score_entry
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._extra_findings import ExtraFinding, finding_entry
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._host_verdicts import host_verdicts, titled
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._judgements import Question, judge_cells
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import listed, task_title
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import listed
 
 _MOST_REASONS = 3  # of each verdict, in the fleet's sentence
 _LONGEST_REASON = 200  # characters, in the fleet's sentence; the hosts' own reasons are whole
@@ -24,79 +27,60 @@ Entry = Mapping[str, Any]
 
 
 def fleet_facts(
-    question: Question, rows: Mapping[str, Sequence[Mapping[str, Any]]], failures: Mapping[str, str]
+    question: Question,
+    rows: Mapping[str, Sequence[Mapping[str, Any]]],
+    failures: Mapping[str, str],
+    extra: Sequence[ExtraFinding] = (),
+    sequential: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the facts of a fleet. rows: each host's score rows; failures: why a host's eval failed, where it did."""
+    """Return the facts of a fleet.
+
+    rows: each host's score rows; failures: why a host's eval failed, where it did; extra: what else was found about
+    the servers than their scores; sequential: what eval_look decided last. Verdicts are the true ones, whatever is
+    waived; `accepted` takes the waivers in.
+    """
+    if sequential is not None:
+        question = replace(question, decisions=sequential["servers"])
     judgements, over_efforts = judge_cells(question, rows, failures)
     entries = [score_entry(judgement) for judgement in judgements]
     pooled = [pooled_entry(finding) for finding in over_efforts]
-    hosts = _hosts(question, entries, pooled, failures)
+    findings = [finding_entry(each) for each in extra if each.host in question.servers]
+    _waivers.apply(question.waivers, [*entries, *findings], pooled, question.today)
+    whole_hosts = {each.host: each.facts() for each in question.waivers if each.covers({"host": each.host})}
+    own = titled(entries, pooled, findings)
+    hosts = host_verdicts(question.servers, own, failures, question.fail_on, whole_hosts)
     verdict = _verdicts.worst(host["verdict"] for host in hosts)
-    seen = {each["verdict"] for each in (*hosts, *entries)}
     return {
         "verdict": verdict,
         "sentence": _sentence(verdict, hosts, entries),
-        "accepted": not seen & set(question.fail_on),
+        "accepted": all(host["accepted"] for host in hosts),
         "simulated": any(entry["simulated"] for entry in entries),
         "hosts": hosts,
         "cells": _cells(entries),
         "scores": entries,
         "pooled": pooled,
+        "findings": findings,
         "quarantine": [
             {"host": host["host"], "verdict": host["verdict"], "reason": _in_short(host["reasons"])}
             for host in hosts
-            if host["verdict"] in _UNFIT
+            if host["verdict"] in _UNFIT and not (host["waived"] and host["accepted"])
         ],
         "missing": [
             {name: entry[name] for name in ("host", "server", "task", "reasoning_effort", "reason")}
             for entry in entries
             if entry["verdict"] == _verdicts.MISSING
         ],
+        "waived": [_waived(entry) for entry in (*entries, *pooled, *findings) if entry["waiver"]],
+        "sequential": dict(sequential) if sequential is not None else None,
+        "waivers_unmet": _waivers.unmet(question.waivers, [*entries, *pooled, *findings], question.today),
         "settings": _settings(question),
     }
 
 
-def _hosts(
-    question: Question, entries: Sequence[Entry], pooled: Sequence[Entry], failures: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    own: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        own[entry["host"]].append({**entry, "title": _verdicts.cell_title(entry["task"], entry["reasoning_effort"])})
-    for entry in pooled:
-        if entry["verdict"] != _verdicts.GOOD:
-            title = f"{task_title(entry['task'])} (mean of {entry['n_efforts']} efforts)"
-            own[entry["host"]].append({**entry, "title": title})
-    hosts = []
-    for host, servers in question.servers.items():
-        verdict = _verdicts.worst(entry["verdict"] for entry in own[host])
-        reasons = _reasons(own[host], verdict, several=len(servers) > 1)
-        if not own[host]:
-            reasons = [failures.get(host) or "no score is expected of it: its vllm_servers is empty or not defined"]
-        hosts.append({"host": host, "verdict": verdict, "reasons": reasons})
-    return hosts
-
-
-def _reasons(entries: Sequence[Entry], host_verdict: str, several: bool) -> list[str]:
-    """Return what is to say about a host, worst first; cells with the same reason are named together."""
-    titles: dict[tuple[str, str], list[str]] = defaultdict(list)
-    rank = _verdicts.FROM_BEST_TO_WORST.index
-    for entry in sorted(entries, key=lambda entry: (-rank(entry["verdict"]), _p(entry))):
-        if entry["verdict"] != _verdicts.GOOD:
-            title = f"{entry['server']} {entry['title']}" if several else entry["title"]
-            titles[entry["verdict"], entry["reason"]].append(title)
-    reasons = []
-    for (verdict, reason), names in titles.items():
-        which = f"all {len(names)} scores" if len(names) == len(entries) > 1 else listed(names)
-        if verdict in (_verdicts.BAD, _verdicts.SUSPECT):
-            reasons.append(f"{which} {reason}")
-        else:
-            reasons.append(f"{which}: {reason}" if verdict == host_verdict else f"{which} {verdict}: {reason}")
-    return reasons
-
-
-def _p(entry: Entry) -> float:
-    tests = [entry, entry.get("fleet"), entry.get("reference")]
-    return min((test["p"] for test in tests if test and test.get("p") is not None), default=1.0)
+def _waived(entry: Entry) -> dict[str, Any]:
+    """Return a waived verdict: what it is of, its own reason as `why`, and the waiver's."""
+    place = {name: entry.get(name) for name in ("host", "server", "task", "reasoning_effort", "kind", "verdict")}
+    return {**place, "why": entry["reason"], "reason": entry["waiver"]["reason"], "expires": entry["waiver"]["expires"]}
 
 
 def _cells(entries: Sequence[Entry]) -> list[dict[str, Any]]:
@@ -142,6 +126,9 @@ def _sentence(verdict: str, hosts: Sequence[Entry], entries: Sequence[Entry]) ->
     good = sum(host["verdict"] == _verdicts.GOOD for host in hosts)
     whole = f"all {len(entries)} scores of {len(hosts)} host{'s' * (len(hosts) > 1)} are within noise"
     parts.append(f"{good} of {len(hosts)} hosts good" if good < len(hosts) else whole)
+    waived = [host["host"] for host in hosts if host["waived"] and host["accepted"]]
+    if waived:
+        parts.append(f"{listed(waived)} accepted by waiver")
     return f"Fleet verdict: {verdict.upper()} - {'. '.join(parts)}."
 
 
@@ -165,4 +152,5 @@ def _settings(question: Question) -> dict[str, Any]:
         "sampler": wanted.sampler,
         "n_repeats": wanted.n_repeats,
         "examples": wanted.examples,
+        "subset": wanted.subset,
     }

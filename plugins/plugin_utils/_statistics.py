@@ -13,9 +13,11 @@ Scand. J. Statist. 6:65; Benjamini and Hochberg 1995, J. R. Statist. Soc. B 57:2
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 Outcomes = Sequence[tuple[int, int]]
 
@@ -24,10 +26,47 @@ Outcomes = Sequence[tuple[int, int]]
 _MEDIAN_VARIANCE = (1.0, 0.5, 0.448671, 0.2982, 0.286834, 0.214743, 0.210447, 0.168181, 0.166101, 0.138326)
 
 
+_ROOT_HALF = math.sqrt(0.5)
+
+
+class Summary(NamedTuple):
+    """What a comparison needs of an outcome table."""
+
+    n_questions: int  # with an answer
+    n_measured: int  # answers
+    score: float  # the mean of the measured questions' shares of right answers; 0 when nothing is measured
+    answer_variance: float | None  # within questions, of one answer; None where no question was answered twice
+
+
+def summary(outcomes: Outcomes) -> Summary:
+    """Return the summary of an outcome table of hashable pairs.
+
+    The variance of one answer is the mean over the answers of p (1 - p) n / (n - 1) of their question's n answers
+    (Miller 2024, section 3); a question answered once has none of its own and takes the mean of the others'.
+    """
+    pairs = [(correct, measured, times) for (correct, measured), times in Counter(outcomes).items() if measured]
+    n_questions = sum(times for _correct, _measured, times in pairs)
+    n_measured = sum(measured * times for _correct, measured, times in pairs)
+    if not n_measured:
+        return Summary(0, 0, 0.0, None)
+    score = math.fsum(correct / measured * times for correct, measured, times in pairs) / n_questions
+    several = [
+        (correct * (measured - correct) / (measured * (measured - 1)), measured * times, times)
+        for correct, measured, times in pairs
+        if measured > 1
+    ]
+    if not several:
+        return Summary(n_questions, n_measured, score, None)
+    mean = math.fsum(variance * times for variance, _n, times in several) / sum(times for _v, _n, times in several)
+    singles = sum(times for _correct, measured, times in pairs if measured == 1)
+    whole = math.fsum(variance * n for variance, n, _times in several) + mean * singles
+    return Summary(n_questions, n_measured, score, whole / n_measured)
+
+
 def mean_score(outcomes: Outcomes) -> float | None:
     """Return the mean of the measured questions' shares of right answers; None when nothing is measured."""
-    shares = [correct / measured for correct, measured in outcomes if measured]
-    return math.fsum(shares) / len(shares) if shares else None
+    found = summary(outcomes)
+    return found.score if found.n_measured else None
 
 
 def variance_pooled(tables: Sequence[Outcomes], n_answers: float) -> float:
@@ -59,7 +98,7 @@ def leave_one_out_medians(values: Sequence[float]) -> list[float]:
 
 def normal_cdf(z: float) -> float:
     """Return P(Z <= z) of the standard normal distribution, accurate in the lower tail."""
-    return 0.5 * math.erfc(-z / math.sqrt(2))
+    return 0.5 * math.erfc(-z * _ROOT_HALF)
 
 
 def lower_tail(difference: float, standard_error: float) -> float:

@@ -86,11 +86,15 @@ def worst(verdicts: Iterable[str]) -> str:
     return max(verdicts, key=FROM_BEST_TO_WORST.index, default=MISSING)
 
 
-def judge_cell(cell: Cell, findings: Sequence[Finding]) -> tuple[str, list[str]]:
-    """Return a cell's verdict and its reasons, the deciding ones first."""
+def judge_cell(
+    cell: Cell, findings: Sequence[Finding], decided: tuple[str, str] | None = None
+) -> tuple[str, list[str]]:
+    """Return a cell's verdict and its reasons, the deciding ones first. decided: by a sequential eval, and why."""
     if cell.problem:
         return cell.problem, [cell.reason]
-    warnings = [cell.reason or str((cell.row or {}).get("reason") or "")]
+    warnings = [cell.reason or str((cell.row or {}).get("reason") or ""), _stopped(cell)]
+    if decided is not None:
+        return decided[0], [decided[1], *filter(None, warnings)]
     judged = [finding for finding in findings if finding.verdict != UNJUDGED]
     if not judged:
         unjudged = [finding.sentence for finding in findings]
@@ -99,6 +103,12 @@ def judge_cell(cell: Cell, findings: Sequence[Finding]) -> tuple[str, list[str]]
     verdict = worst(finding.verdict for finding in judged)
     deciding = [finding.sentence for finding in judged if finding.verdict == verdict]
     return verdict, [*deciding, *filter(None, warnings)]
+
+
+def _stopped(cell: Cell) -> str:
+    if not (cell.row or {}).get("stopped"):
+        return ""
+    return f"stopped after repeat {cell.through_repeat} of {cell.n_repeats}"
 
 
 def cell_title(task: str, effort: str) -> str:
@@ -117,8 +127,8 @@ def _centre_name(comparison: Comparison) -> str:
     if not comparison.judges:
         return f"the only other server, {centre}"
     if comparison.against == "efforts":
-        return "the fleet median"
-    return f"the fleet median {centre}"
+        return comparison.centre_is
+    return f"{comparison.centre_is} {centre}"
 
 
 def _distance(difference: float) -> str:

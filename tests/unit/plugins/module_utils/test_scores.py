@@ -9,6 +9,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._scores import (
     Tally,
     active_seconds,
     confidence_interval,
+    confidence_interval_within,
     judge,
     standard_error_clustered,
     standard_error_within,
@@ -114,9 +115,13 @@ def test_summary() -> None:
     assert counts == {
         "n_questions": 5, "n_repeats": 2, "n_samples": 10, "n_measured": 7, "n_correct": 4, "n_wrong": 1,
         "n_unparsed": 1, "n_truncated": 1, "n_refused": 1, "n_errors": 1, "n_timeouts": 1,
+        "n_cut_off": 0, "n_fallback": 0, "n_empty": 0,
     }  # fmt: skip
     assert ROW["outcomes"] == [[2, 2], [0, 2], [1, 2], [0, 0], [1, 1]]
-    assert ROW["tokens"] == {"prompt": 100, "completion": 200, "reasoning": 50}
+    assert ROW["tokens"] == {"prompt": 100, "completion": 200, "reasoning": 50, "answer": 150}
+    assert ROW["tokens_per_second"] == 100.0
+    assert ROW["latency"] == {"p50": 2.0, "p90": 2.0, "p99": 2.0, "max": 2.0}
+    assert ROW["repeat_scores"] == [pytest.approx(1 / 3), 3 / 4]
     assert ROW["complete"] is True
     assert ROW["errors"] == [{"text": "boom", "count": 2}]
 
@@ -124,6 +129,66 @@ def test_summary() -> None:
 def test_summary_of_nothing() -> None:
     row = summarize({}, [0, 1], 8)
     assert (row["score"], row["complete"], row["n_samples"], row["confidence_interval"]) == (None, False, 16, None)
+    assert (row["confidence_interval_within"], row["latency"], row["tokens_per_second"]) == (None, None, None)
+    assert row["pass_at_k"][-1] == {"k": 8, "score": None, "n_questions": 0}
+    assert row["majority"] == {"k": 8, "score": None, "n_questions": 0, "n_tied": 0}
+    assert row["repeat_scores"] == [None] * 8
+
+
+def test_what_the_repeats_tell() -> None:
+    """Two questions asked three times: one voted right against its score, one lost to the same wrong choice."""
+    answers = {
+        (0, 0): ("correct", "A", (0, 1, 2, 3)),
+        (0, 1): ("correct", "C", (1, 2, 0, 3)),
+        (0, 2): ("wrong", "A", (1, 2, 0, 3)),
+        (1, 0): ("correct", "A", (0, 1, 2, 3)),
+        (1, 1): ("wrong", "D", (0, 1, 3, 2)),
+        (1, 2): ("wrong", "B", (3, 2, 1, 0)),
+    }
+    row = summarize(
+        {
+            key: Mark(outcome, 1, 1, 0, 0.0, 1.0, extracted=letter, permutation=permutation)
+            for key, (outcome, letter, permutation) in answers.items()
+        },
+        [0, 1],
+        3,
+    )
+    assert row["score"] == 0.5
+    assert row["majority"] == {"k": 3, "score": 0.5, "n_questions": 2, "n_tied": 0}
+    assert row["repeat_scores"] == [1.0, 0.5, 0.0]
+    assert row["pass_at_k"] == [
+        {"k": 1, "score": pytest.approx(1 / 2), "n_questions": 2},
+        {"k": 2, "score": pytest.approx((1 + 2 / 3) / 2), "n_questions": 2},
+        {"k": 3, "score": 1.0, "n_questions": 2},
+    ]
+    assert row["tokens"]["answer"] is None  # the server told of no reasoning
+
+
+def test_the_interval_of_new_answers_to_the_same_questions() -> None:
+    # Three questions of 8: 21 degrees of freedom, 2.0796 (scipy.stats.t.ppf).
+    counts = tallies((4, 8), (6, 8), (2, 8))
+    half = 2.0796138447276795 * math.sqrt((4 / 16 + 3 / 16 + 3 / 16) / 7) / 3
+    assert confidence_interval_within(0.5, counts) == [
+        pytest.approx(0.5 - half, rel=1e-4),
+        pytest.approx(0.5 + half, rel=1e-4),
+    ]
+    assert confidence_interval_within(0.5, tallies((1, 1), (0, 1))) is None
+
+
+def test_what_a_right_answer_hides_is_counted() -> None:
+    """Cut off, found by a fallback rule, empty: these are told of right answers too."""
+    row = summarize(
+        {
+            (0, 0): Mark("correct", 1, 1, 0, 0.0, 1.0, finish_reason="length"),
+            (0, 1): Mark("correct", 1, 1, 0, 0.0, 1.0, parsed=False),
+            (0, 2): Mark("unparsed", 1, 1, 0, 0.0, 1.0, parsed=False, empty=True),
+            (0, 3): Mark("error", 0, 0, 0, 0.0, 1.0, "boom"),
+        },
+        [0],
+        4,
+    )
+    assert (row["n_cut_off"], row["n_fallback"], row["n_empty"], row["n_truncated"]) == (1, 2, 1, 0)
+    assert "1 of 4 replies were cut off" in judge(row, 1.0, 0.1)["reason"]
 
 
 @pytest.mark.parametrize(

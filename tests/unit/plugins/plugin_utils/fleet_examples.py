@@ -9,9 +9,11 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._numbers import pass_table
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._scores import (
     Tally,
     confidence_interval,
+    confidence_interval_within,
     standard_error_clustered,
     standard_error_within,
 )
@@ -58,11 +60,21 @@ def make_row(task: str, effort: str, outcomes: Sequence[Sequence[int]], **others
         "n_refused": 0,
         "n_errors": 0,
         "n_timeouts": 0,
+        "n_cut_off": 0,
+        "n_fallback": 0,
+        "n_empty": 0,
         "standard_error": error,
         "standard_error_within": standard_error_within(tallies),
         "confidence_interval": confidence_interval(n_correct / n, error, len(outcomes)),
-        "tokens": {"prompt": 100, "completion": 200, "reasoning": 50},
+        "confidence_interval_within": confidence_interval_within(n_correct / n, tallies),
+        "pass_at_k": pass_table(tallies, 8),
+        "majority": {"k": 8, "score": 0.625, "n_questions": len(outcomes), "n_tied": 3},
+        "repeat_scores": [n_correct / n] * 8,
+        "tokens": {"prompt": 100, "completion": 200, "reasoning": 50, "answer": 150},
         "seconds": 1.5,
+        "tokens_per_second": 133.3,
+        "latency": {"p50": 0.25, "p90": 2.5, "p99": 25.0, "max": 250.0},
+        "time_to_first_token": None,
         "data_sha256": ["made-up"],
         "simulated": False,
         "vllm_version": "0.33.0",
