@@ -14,7 +14,7 @@ SCENARIOS_STATES := nvidia_driver_states docker_states
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
-demo:  ## Deploy, evaluate and judge three simulated hosts on this machine
+demo:  ## Deploy, evaluate and judge five simulated hosts on this machine
 	@tools/demo.sh up
 
 clean-demo:  ## Take the demo away again
@@ -32,7 +32,7 @@ test: setup  ## All tests that CI runs, but for real vLLM
 	@$(MAKE) --no-print-directory molecule
 	@echo "make test: everything passed"
 
-test-all: test unit-more molecule-all acceptance-vllm  ## Beyond that: other releases, and real vLLM
+test-all: test report-browser sources unit-more integration-more molecule-all acceptance-vllm  ## Beyond that: other releases, and real vLLM
 	@echo "make test-all: everything passed"
 
 lint: setup  ## ruff, mypy, ansible-lint (production profile)
@@ -49,6 +49,13 @@ sanity: setup  ## ansible-test sanity, with no ignore entries
 unit: setup  ## Unit tests: pure functions, no network, no engine
 	pytest tests/unit
 
+report-browser: setup  ## The report's page in headless Chromium, which is installed where it is missing; SCREENSHOTS=folder keeps pictures
+	@tests/tools/browser.sh
+	pytest tests/browser
+
+sources: setup  ## The recipes' data against the sources of published vLLM wheels (650 MB, kept in .cache)
+	pytest tests/sources
+
 unit-more: setup  ## The same with older CPythons and ansible-cores, as far as this machine has them
 	@tests/tools/versions.sh
 
@@ -59,30 +66,48 @@ differential: setup  ## Our grading, prompts and order against the installed ref
 	  *) exit 1 ;; esac
 
 integration: setup engine  ## Modules and playbooks against a real Docker Engine
-	pytest -n 2 --dist loadfile tests/integration
+	pytest -n 2 --dist loadfile -m "not slow" tests/integration
+
+integration-more: setup engine  ## Those that take minutes: images between several engines
+	pytest -m slow tests/integration
 
 molecule: setup engine  ## Roles and playbooks on real systemd hosts in containers: Debian 12
 	@tests/tools/molecule.sh $(SCENARIOS)
 
-molecule-more: setup engine  ## Beyond these: Debian 13, more broken states, and dnf on what passes for RHEL
-	@tests/tools/molecule.sh $(SCENARIOS_DEBIAN13:=@debian13) rhel
+molecule-more: setup engine  ## Beyond these: Debian 13, more broken states, images from host to host, dnf on what passes for RHEL
+	@tests/tools/molecule.sh $(SCENARIOS_DEBIAN13:=@debian13) rhel images environment environment@debian13 bundle
 	@tests/tools/molecule.sh $(SCENARIOS_STATES)
 	@tests/tools/molecule.sh $(SCENARIOS_STATES:=@debian13)
 
 molecule-all: molecule molecule-more  ## Both
 
-acceptance-vllm: setup engine  ## Deploy, smoke and eval against real vLLM on CPU, with a tiny trained model
-	@tests/acceptance/vllm/run.sh
+acceptance-vllm: setup engine  ## Real vLLM on CPU with a tiny trained model: the main way, an eval with everything killed, liveness, fingerprints, failures, security
+	@tests/acceptance/vllm/run.sh test_acceptance test_eval_resume test_liveness test_fingerprint test_failures test_security
 
-bench: setup engine  ## Speed and memory as ratios within one run
-	@export REFERENCE_PYTHON=$$(tools/reference.sh || true); \
-	  python tests/bench/bench_eval.py && python tests/bench/bench_ready.py
+acceptance-vllm-main: setup engine  ## Of these the main way alone: deploy, smoke, eval, roll out and back, kill, tear down
+	@tests/acceptance/vllm/run.sh test_acceptance
+
+bench: bench-eval setup engine  ## Speed and memory as ratios within one run
+	@python tests/bench/bench_ready.py
+
+bench-eval: setup  ## The eval client against gpt_oss.evals and lm-eval; fails where a limit is exceeded (8 minutes)
+	@export REFERENCE_PYTHON=$$(tools/reference.sh || true) RIVALS_PYTHON=$$(tools/rivals.sh || true); \
+	  python tests/bench/evals/run.py
+
+bench-power: setup  ## What the fleet's verdicts find, and how often they are wrong, by simulation; fails where a limit is exceeded (4 minutes)
+	@python=$$(tools/reference.sh) && PYTHONPATH=.ansible/collections $$python tests/bench/power/run.py
+
+bench-fleet: setup  ## What a fleet's size costs the controller; fails where a limit is exceeded
+	@python tests/bench/fleet/aggregate.py
 
 bench-prepare: setup engine  ## A prepared host looked at again: ours against well-known roles
 	@python tests/bench/bench_prepare.py
 
+bench-models: setup engine  ## Models: verification, a run with nothing to do, ways to eight hosts with shaped links
+	@python tests/bench/bench_model_verify.py && python tests/bench/bench_distribution.py && python tests/bench/bench_models.py
+
 build:  ## Build the collection's tarball
 	ansible-galaxy collection build --force
 
-.PHONY: help demo clean-demo setup engine test test-all lint sanity unit unit-more differential integration molecule molecule-more molecule-all \
-  acceptance-vllm bench bench-prepare build
+.PHONY: help demo clean-demo setup engine test test-all lint sanity unit report-browser sources unit-more differential integration integration-more molecule molecule-more molecule-all \
+  acceptance-vllm acceptance-vllm-main bench bench-eval bench-power bench-fleet bench-prepare bench-models build

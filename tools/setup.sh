@@ -37,12 +37,13 @@ if ! python=$(tools/python.sh 2>/dev/null); then
     }
 fi
 
-# Molecule and some tests reach hosts by ssh; ansible-test wants git. The package repositories of the test hosts are signed,
-# and a stand-in of CUDA's library in them is compiled.
+# Molecule and some tests reach hosts by ssh; ansible-test wants git. A second engine in tests has a bridge of its own. The
+# package repositories of the test hosts are signed, and a stand-in of CUDA's library in them is compiled.
 if [ "$want" = test ]; then
     missing=()
     command -v ssh >/dev/null || missing+=(openssh-client)
     command -v git >/dev/null || missing+=(git)
+    command -v ip >/dev/null || [ -x /usr/sbin/ip ] || [ -x /sbin/ip ] || missing+=(iproute2)
     command -v gpg >/dev/null && command -v gpg-agent >/dev/null || missing+=(gnupg)
     command -v cc >/dev/null || command -v gcc >/dev/null || command -v tcc >/dev/null || missing+=(tcc)
     [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)

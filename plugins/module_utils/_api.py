@@ -10,38 +10,22 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import select
+import socket
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-_BODY_SHOWN = 500
-
-
-class ApiError(Exception):
-    """The server could not be reached (status None), refused, or reported an error in a reply of status 200."""
-
-    def __init__(self, message: str, status: int | None = None, body: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = body
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One whole reply. Header names are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    text: str
-
-    def json(self) -> Any:
-        """Return the body as JSON. Raises ApiError when it is none."""
-        try:
-            return json.loads(self.text)
-        except ValueError as exc:
-            message = f"expected JSON, got {_shortened(self.text)!r} (status {self.status}); is this a vLLM server?"
-            raise ApiError(message, self.status, self.text) from exc
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._api_reply import (
+    ApiError,
+    ApiTimeout,
+    Event,
+    Reply,
+    checked,
+    events,
+    shortened,
+    whole,
+)
 
 
 class Api:
@@ -65,57 +49,93 @@ class Api:
 
     def health(self) -> int:
         """Return the status of /health: 200 when the engine lives, 503 when it died."""
-        return self._send("GET", f"{self._root}/health").status
+        return self.at_root("health").status
 
     def version(self) -> str | None:
         """Return the server's own version, None when it tells none."""
-        reply = self._send("GET", f"{self._root}/version")
+        reply = self.at_root("version")
         if reply.status != 200:
             return None
         body = reply.json()
         return str(body["version"]) if isinstance(body, dict) and body.get("version") else None
 
+    def metrics(self) -> str | None:
+        """Return the text of /metrics, None when the server shows none."""
+        reply = self._send("GET", f"{self._root}/metrics")
+        return reply.text if reply.status == 200 else None
+
     def models(self) -> list[dict[str, Any]]:
         """Return the served models as the server lists them."""
-        body = _checked(self.get("models"))
+        body = checked(self.get("models"))
         models = body.get("data")
         if not isinstance(models, list):
-            raise ApiError(f"expected a list of models, got {_shortened(str(body))!r}", 200, str(body))
+            raise ApiError(f"expected a list of models, got {shortened(str(body))!r}", 200, str(body))
         return models
 
     def chat(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Return one chat completion, whole."""
-        return _checked(self.post("chat/completions", payload))
+        return checked(self.post("chat/completions", payload))
 
-    def responses(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """Return one reply of the Responses API, whole."""
-        return _checked(self.post("responses", payload))
+    def at_root(self, path: str) -> Reply:
+        """GET a path at the server's root, which a guarded server asks the key for as well; any status is a reply."""
+        return self._send("GET", f"{self._root}/{path.lstrip('/')}")
 
     def get(self, path: str) -> Reply:
         """GET a path under the base URL; any status is a reply."""
         return self._send("GET", f"{self._prefix}/{path.lstrip('/')}")
 
-    def post(self, path: str, payload: dict[str, Any]) -> Reply:
-        """POST JSON to a path under the base URL; any status is a reply."""
-        return self._send("POST", f"{self._prefix}/{path.lstrip('/')}", payload)
+    def post(self, path: str, payload: dict[str, Any] | str, headers: Mapping[str, str] | None = None) -> Reply:
+        """POST JSON, or a text as it is, to a path under the base URL; any status is a reply."""
+        return self._send("POST", f"{self._prefix}/{path.lstrip('/')}", payload, headers)
 
-    def stream(self, path: str, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """POST JSON and yield the data of each server-sent event until [DONE] or the end."""
+    def begin(self, path: str, payload: dict[str, Any]) -> Pending:
+        """POST JSON to a path under the base URL and return at once, with the reply still to come."""
         connection = self._connect()
         try:
-            response = self._exchange(connection, "POST", f"{self._prefix}/{path.lstrip('/')}", payload)
-            if response.status != 200:
-                _checked(_whole(response))
-            yield from _events(response)
+            self._request(connection, "POST", f"{self._prefix}/{path.lstrip('/')}", payload)
+        except (OSError, http.client.HTTPException) as exc:
+            connection.close()
+            raise self._unreachable(exc) from exc
+        return Pending(self, connection)
+
+    def events(self, path: str, payload: dict[str, Any], headers: Mapping[str, str] | None = None) -> Iterator[Event]:
+        """POST JSON and yield each server-sent event, [DONE] and what follows it included."""
+        connection = self._connect()
+        try:
+            response = self._exchange(connection, "POST", f"{self._prefix}/{path.lstrip('/')}", payload, headers)
+            content_type = response.getheader("content-type") or ""
+            if response.status != 200 or content_type.startswith("application/json"):
+                checked(whole(response))
+                raise ApiError(f"expected a stream of events, found a whole reply of the type {content_type}", 200)
+            yield from events(response)
         except (OSError, http.client.HTTPException) as exc:
             raise self._unreachable(exc) from exc
         finally:
             connection.close()
 
-    def _send(self, method: str, path: str, payload: dict[str, Any] | None = None) -> Reply:
+    def open_stream(self, path: str, payload: dict[str, Any]) -> None:
+        """POST JSON that asks for events, and give the request up once it is accepted. Raises ApiError."""
         connection = self._connect()
         try:
-            return _whole(self._exchange(connection, method, path, payload))
+            response = self._exchange(connection, "POST", f"{self._prefix}/{path.lstrip('/')}", payload, None)
+            content_type = response.getheader("content-type") or ""
+            if response.status != 200 or content_type.startswith("application/json"):
+                checked(whole(response))
+        except (OSError, http.client.HTTPException) as exc:
+            raise self._unreachable(exc) from exc
+        finally:
+            connection.close()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        payload: dict[str, Any] | str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        connection = self._connect()
+        try:
+            return whole(self._exchange(connection, method, path, payload, headers))
         except (OSError, http.client.HTTPException) as exc:
             raise self._unreachable(exc) from exc
         finally:
@@ -126,21 +146,63 @@ class Api:
         return kind(self._host, self._port, timeout=self.timeout)
 
     def _exchange(
-        self, connection: http.client.HTTPConnection, method: str, path: str, payload: dict[str, Any] | None
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        payload: dict[str, Any] | str | None,
+        more_headers: Mapping[str, str] | None,
     ) -> http.client.HTTPResponse:
-        headers = {"Accept": "application/json"}
+        self._request(connection, method, path, payload, more_headers)
+        return connection.getresponse()
+
+    def _request(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        payload: dict[str, Any] | str | None,
+        more_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        headers = {"Accept": "application/json", **(more_headers or {})}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         body = None
         if payload is not None:
             headers["Content-Type"] = "application/json"
-            body = json.dumps(payload).encode()
+            body = (payload if isinstance(payload, str) else json.dumps(payload)).encode()
         connection.request(method, path, body, headers)
-        return connection.getresponse()
 
     def _unreachable(self, exc: Exception) -> ApiError:
         found = str(exc) or type(exc).__name__
-        return ApiError(f"no whole reply from {self.base_url} (timeout {self.timeout:g} s): {found}")
+        kind = ApiTimeout if isinstance(exc, socket.timeout) else ApiError
+        return kind(f"no whole reply from {self.base_url} (timeout {self.timeout:g} s): {found}")
+
+
+class Pending:
+    """A request whose reply is still to come. Closed before that, the server gives the request up."""
+
+    def __init__(self, api: Api, connection: http.client.HTTPConnection) -> None:
+        self._api = api
+        self._connection = connection
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long, or less; return True once there is something to read."""
+        readable, _writable, _failed = select.select([self._connection.sock], [], [], max(0.0, seconds))
+        return bool(readable)
+
+    def reply(self) -> dict[str, Any]:
+        """Return the body of a good reply. Raises ApiError."""
+        try:
+            return checked(whole(self._connection.getresponse()))
+        except (OSError, http.client.HTTPException) as exc:
+            raise self._api._unreachable(exc) from exc
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give the request up."""
+        self._connection.close()
 
 
 def read_api_key(path: str | None) -> str | None:
@@ -158,59 +220,3 @@ def read_api_key(path: str | None) -> str | None:
         found = "blanks or carriage returns in it" if key else "nothing"
         raise ApiError(f"expected one API key, alone on the first line of {path}, found {found}")
     return key
-
-
-def _whole(response: http.client.HTTPResponse) -> Reply:
-    headers = {name.lower(): value for name, value in response.getheaders()}
-    return Reply(response.status, headers, response.read().decode("utf-8", "replace"))
-
-
-def _checked(reply: Reply) -> dict[str, Any]:
-    """Return the body of a good reply. Some versions report errors with status 200 and a code in the body."""
-    if reply.status != 200:
-        raise ApiError(f"status {reply.status}: {_error_text(reply.text)}", reply.status, reply.text)
-    body = reply.json()
-    if not isinstance(body, dict):
-        raise ApiError(f"expected a JSON object, got {_shortened(reply.text)!r}", reply.status, reply.text)
-    _raise_error_of(body, reply.text)
-    return body
-
-
-def _raise_error_of(body: dict[str, Any], text: str) -> None:
-    error = body.get("error")
-    if not error and body.get("object") != "error":
-        return
-    details = error if isinstance(error, dict) else body
-    code = details.get("code")
-    raise ApiError(
-        f"an error in a reply of status 200: {_error_text(text)}", code if isinstance(code, int) else 200, text
-    )
-
-
-def _error_text(text: str) -> str:
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return _shortened(text) or "an empty body"
-    error = body.get("error", body) if isinstance(body, dict) else body
-    message = error.get("message") if isinstance(error, dict) else None
-    return _shortened(str(message or error))
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _BODY_SHOWN else text[:_BODY_SHOWN] + "..."
-
-
-def _events(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
-    for raw in response:
-        line = raw.decode("utf-8", "replace").strip()
-        if not line.startswith("data:"):
-            continue
-        text = line[len("data:") :].strip()
-        if text == "[DONE]":
-            return
-        event = Reply(response.status, {}, text).json()
-        if not isinstance(event, dict):
-            raise ApiError(f"expected an object in each event, got {_shortened(text)!r}", response.status, text)
-        _raise_error_of(event, text)
-        yield event

@@ -17,6 +17,8 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils import _secrets
 
 LABEL = "gpt_oss.fleet.description"
 LABEL_SHA256 = "gpt_oss.fleet.description_sha256"
+# The commit of the model's weights.
+LABEL_REVISION = "gpt_oss.fleet.revision"
 _DEFAULT_SHM_SIZE = 64 * 1024**2
 
 Description = dict[str, Any]

@@ -32,7 +32,7 @@ def detach(job: Callable[[Callable[[], None]], None], log: Path, keep: Collectio
     os.waitpid(child, 0)
     with os.fdopen(reader, "rb") as pipe:
         if pipe.read(len(_READY)) != _READY:
-            raise DetachError(f"the detached eval job ended at once; the end of {log}:\n{_tail(log)}")
+            raise DetachError(f"the detached job ended at once; the end of {log}:\n{_tail(log)}")
 
 
 def _become_daemon(job: Callable[[Callable[[], None]], None], log: Path, keep: set[int], writer: int) -> NoReturn:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import select
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._description import LABEL_REVISION
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_arguments, without_secrets
 
 try:
@@ -27,7 +28,7 @@ else:
     DOCKER_IMPORT_ERROR = None
 
 _READ_SIZE = 65536
-REVISION_LABEL = "gpt_oss.fleet.revision"
+_CHUNK_SIZE = 1 << 20
 
 
 class EngineError(Exception):
@@ -39,10 +40,14 @@ class EngineError(Exception):
 
 
 class Watch:
-    """A container's output stream: its end is the container's, seen at once and without asking again and again."""
+    """A container's output stream: its end is the container's, seen at once and without asking again and again.
 
-    def __init__(self, stream: Any) -> None:
+    `sink` is given the bytes that come meanwhile, in the engine's frames (see _output).
+    """
+
+    def __init__(self, stream: Any, sink: Callable[[bytes], Any] = len) -> None:
         self._stream = stream
+        self.sink = sink
 
     def ended(self, seconds: float) -> bool:
         """Wait `seconds`, however much output there is; return True as soon as the stream has ended."""
@@ -52,8 +57,10 @@ class Watch:
             readable, _writable, _failed = select.select([self._stream], [], [], left)
             if not readable:
                 return False
-            if not self._read():
+            received = self._read()
+            if not received:
                 return True
+            self.sink(received)
             if not left:
                 return False
 
@@ -88,11 +95,45 @@ class Engine:
         """Return a local image, None when it is not there."""
         return self._optional("inspect_image", reference)
 
-    def pull(self, reference: str) -> None:
-        """Pull an image by tag or digest."""
-        for line in self._iterate("pull", reference, stream=True, decode=True):
-            if line.get("error"):
-                raise EngineError(str(line["error"]))
+    def images(self) -> list[dict[str, Any]]:
+        """Return the local images in the engine's short form."""
+        return list(self._call("images"))
+
+    def info(self) -> dict[str, Any]:
+        """Return what the engine says of itself."""
+        return dict(self._call("info"))
+
+    def registry_digest(self, reference: str) -> str:
+        """Return the digest that an image has in its registry now. Nothing of the image is pulled."""
+        return str(self._call("inspect_distribution", reference)["Descriptor"]["digest"])
+
+    def pull(self, reference: str, seconds: float = float("inf")) -> None:
+        """Pull an image by tag or digest, in so many seconds at most."""
+        deadline = time.monotonic() + seconds
+        for _line in self.pulling(reference):
+            if time.monotonic() > deadline:
+                raise EngineError(f"the pull took longer than {seconds:g} s (stage_timeouts.pulled)")
+
+    def pulling(self, reference: str) -> Iterator[dict[str, Any]]:
+        """Pull an image by tag or digest; yield the engine's lines of progress. The image is there after the last."""
+        yield from self._lines("pull", reference, stream=True, decode=True)
+
+    def loading(self, chunks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+        """Load images from an archive's bytes; yield the engine's lines. When `chunks` raises, nothing is loaded."""
+        with self._patient():
+            yield from self._lines("load_image", chunks, quiet=False)
+
+    def saving(self, reference: str) -> Iterator[bytes]:
+        """Yield the bytes of an image's archive. By id, the archive holds no name."""
+        yield from self._iterate("get_image", reference, chunk_size=_CHUNK_SIZE)
+
+    def tag(self, image_id: str, name: str, tag: str) -> None:
+        """Give an image a name. What bore it before does so no longer."""
+        self._call("tag", image_id, name, tag)
+
+    def remove_image(self, reference: str) -> None:
+        """Take a name from an image, or remove it by its id; without a name left it goes, unless it is in use."""
+        self._call("remove_image", reference)
 
     def create(self, name: str, config: dict[str, Any]) -> str:
         """Create a container; return its id."""
@@ -160,6 +201,10 @@ class Engine:
         """Return the running containers in the engine's short form."""
         return list(self._call("containers"))
 
+    def all_containers(self) -> list[dict[str, Any]]:
+        """Return all containers, running or not, in the engine's short form."""
+        return list(self._call("containers", all=True))
+
     def _optional(self, method: str, name: str) -> dict[str, Any] | None:
         try:
             return dict(self._call(method, name))
@@ -171,6 +216,21 @@ class Engine:
     def _iterate(self, method: str, *arguments: Any, **options: Any) -> Iterator[Any]:
         with self._translated():
             yield from getattr(self._client, method)(*arguments, **options)
+
+    def _lines(self, method: str, *arguments: Any, **options: Any) -> Iterator[dict[str, Any]]:
+        for line in self._iterate(method, *arguments, **options):
+            if line.get("error"):
+                raise EngineError(str(line["error"]))
+            yield line
+
+    @contextmanager
+    def _patient(self) -> Iterator[None]:
+        """Wait for the engine as long as it takes: a large layer is minutes' work during which it says nothing."""
+        timeout, self._client.timeout = self._client.timeout, None
+        try:
+            yield
+        finally:
+            self._client.timeout = timeout
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         with self._translated():
@@ -219,7 +279,7 @@ def describe(engine: Engine, container_name: str) -> dict[str, Any] | None:
         "environment": without_secrets(added),
         "started_at": container["State"]["StartedAt"],
         "running": bool(container["State"]["Running"]),
-        "revision": (config.get("Labels") or {}).get(REVISION_LABEL),
+        "revision": (config.get("Labels") or {}).get(LABEL_REVISION),
     }
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError, image_digest
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._gpu_nodes import NodesError, with_gpu_nodes
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._output import close, read_output, split_frames
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._redaction import is_secret_name
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._spec import wanted_body
@@ -142,7 +143,10 @@ def _own_container(engine: Engine, parameters: Mapping[str, Any], container: Opt
             f"expected the image {reference} on this host, found none; nothing is pulled to look at it. Deploy the "
             "server first, or pull the image (docker pull)"
         )
-    body = own_body({**parameters, "image": reference}, image)
+    try:
+        body = own_body(with_gpu_nodes({**parameters, "image": reference}), image)
+    except NodesError as exc:
+        raise RunError(str(exc)) from exc
     return Place("image", reference, image_digest(image), container, body)
 
 

@@ -49,6 +49,15 @@ def docker(docker_host: str, user: str) -> tuple[Optional[dict[str, Any]], str]:
     return {**describe(info), "api_version": version, "containers": [_container(row) for row in containers]}, ""
 
 
+def ask(docker_host: str, path: str) -> Any:
+    """Return what the engine answers to a GET of a path, None where it knows none of that name.
+
+    Raises OSError, ValueError and HTTPException, of which docker_problem makes a text.
+    """
+    reply = _reply(_connection(docker_host), path)
+    return None if reply.status == 404 else _content(reply)
+
+
 def describe(info: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fact's part from the engine's /info."""
     status = dict(row for row in info.get("DriverStatus") or [] if len(row) == 2)
@@ -101,12 +110,20 @@ def _connection(docker_host: str) -> http.client.HTTPConnection:
 
 
 def _get(connection: http.client.HTTPConnection, path: str) -> tuple[Any, Optional[str]]:
+    reply = _reply(connection, path)
+    return _content(reply), reply.getheader("Api-Version")
+
+
+def _reply(connection: http.client.HTTPConnection, path: str) -> http.client.HTTPResponse:
     connection.request("GET", path)
-    reply = connection.getresponse()
+    return connection.getresponse()
+
+
+def _content(reply: http.client.HTTPResponse) -> Any:
     content = reply.read()
     if reply.status != 200:
         raise ValueError(f"an answer of status {reply.status}")
-    return json.loads(content), reply.getheader("Api-Version")
+    return json.loads(content)
 
 
 def _container(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,10 @@ class RequestTimeout(HttpError):
     """No whole response within the request's time."""
 
 
+class DroppedError(HttpError):
+    """The request under way was given up on purpose."""
+
+
 class Response(NamedTuple):
     """One HTTP response; of the headers only those the client acts on, names in lower case."""
 
@@ -188,6 +192,7 @@ class Connection:
     def __init__(self, endpoint: Endpoint, api_key: Optional[str] = None) -> None:
         self._endpoint = endpoint
         self._wire: Optional[_Wire] = None
+        self.resent = 0  # requests sent again as the server had closed the idle connection
         lines = [f"Host: {endpoint.authority}", "User-Agent: gpt_oss.fleet", "Accept: application/json"]
         if api_key:
             lines.append(f"Authorization: Bearer {api_key}")
@@ -212,6 +217,7 @@ class Connection:
                 if wire.begun:
                     raise
                 # The server had closed the idle connection before it saw the request: ask again on a new one.
+                self.resent += 1
         return await self._attempt(await self._connect(), request, timeout)
 
     async def _attempt(self, wire: _Wire, request: bytes, timeout: float) -> Response:
@@ -240,6 +246,11 @@ class Connection:
         except OSError as exc:
             raise ConnectError(f"cannot connect to {where.authority}: {exc}") from exc
         return self._wire
+
+    def drop(self, reason: str) -> None:
+        """Give up the request under way, which fails with DroppedError, and the connection."""
+        if self._wire is not None:
+            self._wire.abort(DroppedError(reason))
 
     def close(self) -> None:
         """Close the connection, if there is one."""

@@ -53,6 +53,28 @@ def split_frames(received: bytes) -> tuple[str, str]:
     return output, errors
 
 
+class Lines:
+    """Makes lines of what comes in, however the frames are torn; a progress bar's rewritten line counts as lines."""
+
+    def __init__(self) -> None:
+        self._received = b""
+        self._rest: dict[int, str] = {}
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """Take the next bytes of the stream; return the lines that they complete."""
+        self._received += chunk
+        lines: list[str] = []
+        while len(self._received) >= _HEADER:
+            kind, length = struct.unpack(">BxxxL", self._received[:_HEADER])
+            if len(self._received) < _HEADER + length:
+                break
+            text = self._received[_HEADER : _HEADER + length].decode("utf-8", "replace")
+            self._received = self._received[_HEADER + length :]
+            *whole, self._rest[kind] = (self._rest.get(kind, "") + text).replace("\r", "\n").split("\n")
+            lines += whole
+        return lines
+
+
 def close(stream: Any) -> None:
     """Let go of the socket; the container does not notice."""
     # The SDK hangs the reply on its socket; closed in the other order the reply complains.

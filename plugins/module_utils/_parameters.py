@@ -10,18 +10,21 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import STAGE_TIMEOUTS
+
 _NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")
 _VARIABLE = re.compile(r"^[^=\s\0]+$")
 _IMAGE = re.compile(r"^[^\s]+$")
 _GPU_ID = re.compile(r"^(?:\d+(?::\d+)?|(?:GPU|MIG)-[0-9a-fA-F-]+)$")
 _IPC_MODE = re.compile(r"^(?:host|private|shareable|none|container:.+)$")
 _SIZE = re.compile(r"^(\d+)\s*([bkmgt]?)b?$", re.IGNORECASE)
+_USER = re.compile(r"^(?:\d+|[a-z_][a-z0-9_.-]*)(?::(?:\d+|[a-z_][a-z0-9_.-]*))?$", re.IGNORECASE)
 _ULIMIT = re.compile(r"^(-1|\d+)(?::(-1|\d+))?$")
 _SIZE_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _ULIMITS = {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss"}
 _ULIMITS |= {"rtprio", "rttime", "sigpending", "stack"}
 _VOLUME_MODES = {"ro", "rw", "z", "Z", "shared", "slave", "private", "rshared", "rslave", "rprivate", "nocopy"}
-_SERVING = ("present", "started", "restarted")
+_SERVING = ("present", "started", "restarted", "accepted", "rejected")
 
 
 def problems(parameters: Mapping[str, Any]) -> list[str]:
@@ -66,9 +69,14 @@ def _name_problems(parameters: Mapping[str, Any]) -> Iterator[str]:
             f"name: expected two or more letters, digits, dots, dashes or underscores, "
             f"the first a letter or digit; got {name!r}"
         )
-    for option in ("timeout", "stop_timeout"):
-        if parameters[option] < 1:
-            yield f"{option}: expected seconds, 1 or more, got {parameters[option]}"
+    for option, least in (("timeout", 1), ("stop_timeout", 1), ("drain_timeout", 0)):
+        if parameters[option] < least:
+            yield f"{option}: expected seconds, {least} or more, got {parameters[option]}"
+    for stage, seconds in (parameters["stage_timeouts"] or {}).items():
+        if stage not in STAGE_TIMEOUTS:
+            yield f"stage_timeouts: expected one of {', '.join(STAGE_TIMEOUTS)}, got {stage!r}"
+        elif isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
+            yield f"stage_timeouts.{stage}: expected seconds above 0, got {seconds!r}"
 
 
 def _text_problems(parameters: Mapping[str, Any]) -> Iterator[str]:
@@ -76,6 +84,11 @@ def _text_problems(parameters: Mapping[str, Any]) -> Iterator[str]:
         yield f"image: expected a reference such as vllm/vllm-openai:v0.33.0, got {parameters['image']!r}"
     if parameters["api_key_file"] and not parameters["api_key_file"].startswith("/"):
         yield f"api_key_file: expected an absolute path, got {parameters['api_key_file']!r}"
+    if parameters["user"] and not _USER.match(parameters["user"]):
+        yield f"user: expected UID, UID:GID or names, such as 2000:0, got {parameters['user']!r}"
+    for folder in parameters["python_path"] or []:
+        if not folder.startswith("/") or ":" in folder:
+            yield f"python_path: expected absolute paths in the container, got {folder!r}"
     for option in ("environment", "labels"):
         for name, value in (parameters[option] or {}).items():
             if not _VARIABLE.match(str(name)):

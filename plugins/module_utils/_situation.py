@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _description
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._docker_command import docker_command
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._plan import Plan, plan
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._spec import wanted_body
 
@@ -66,16 +67,24 @@ def serving(
         drift = _description.differences(observed, wanted)
     policy = observed["restart_policy"] if observed else "no"
     steps = plan(
-        parameters["state"], status_of(container), bool(drift), policy, wanted["restart_policy"], waits(parameters)
+        parameters["state"],
+        status_of(container),
+        bool(drift),
+        policy,
+        wanted["restart_policy"],
+        waits(parameters),
+        parameters["start"],
     )
     before: dict[str, Any] = {"state": status_of(container) or "absent"}
     if observed:
         before.update(_description.readable(observed, image))
-    after = {**before, **{difference.key: difference.after for difference in drift}}
-    if observed is None:
-        after = _description.readable(wanted, image)
+        before["docker_command"] = docker_command(parameters["name"], before, image)
+    readable = _description.readable(wanted, image)
+    after = {**before, **{difference.key: difference.after for difference in drift}} if observed else dict(readable)
     if steps.create or steps.restart_policy:
         after["restart_policy"] = wanted["restart_policy"]
+    shown = {**(readable if steps.create else before), "restart_policy": after["restart_policy"]}
+    after["docker_command"] = docker_command(parameters["name"], shown, image)
     if steps.create or steps.start:
         after["state"] = _NEW_STATE[parameters["state"]]
     return Situation(container, body, steps, tuple(difference.key for difference in drift), before, after)

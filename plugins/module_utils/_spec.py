@@ -44,6 +44,8 @@ def wanted_body(parameters: Mapping[str, Any], image: Mapping[str, Any] | None, 
         "Labels": {str(name): str(value) for name, value in (parameters["labels"] or {}).items()},
         "HostConfig": _host_config(parameters, policy),
     }
+    if parameters["user"]:
+        body["User"] = parameters["user"]
     if parameters["network_mode"] == "bridge":
         body["ExposedPorts"] = {f"{parameters['container_port']}/tcp": {}}
     recorded = readable(description(body, image), image)
@@ -55,8 +57,13 @@ def wanted_body(parameters: Mapping[str, Any], image: Mapping[str, Any] | None, 
 
 def endpoint(parameters: Mapping[str, Any]) -> str:
     """Return the base URL under which this host reaches the server."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(parameters["bind_address"], parameters["bind_address"])
-    return f"http://{f'[{address}]' if ':' in address else address}:{parameters['port']}/v1"
+    return base_url(parameters["bind_address"], parameters["port"])
+
+
+def base_url(bind_address: str, port: Any) -> str:
+    """Return the base URL under which a host reaches what listens at an address of its own."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}/v1"
 
 
 def served_name(parameters: Mapping[str, Any]) -> str | None:
@@ -76,6 +83,9 @@ def _command(parameters: Mapping[str, Any], defaults: Mapping[str, Any]) -> tupl
 def _environment(parameters: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
     inherited = environment_pairs(defaults.get("Env"))
     asked = {str(name): str(value) for name, value in (parameters["environment"] or {}).items()}
+    if parameters["python_path"]:
+        others = asked.get("PYTHONPATH", inherited.get("PYTHONPATH"))
+        asked["PYTHONPATH"] = ":".join([*parameters["python_path"], *([others] if others else [])])
     return [f"{name}={asked[name]}" for name in sorted(asked) if inherited.get(name) != asked[name]]
 
 
@@ -111,7 +121,7 @@ def _device(text: str) -> dict[str, str]:
 
 
 def _device_requests(gpus: str, access: str) -> list[dict[str, Any]]:
-    if gpus == "none":
+    if gpus == "none" or access == "device_nodes":
         return []
     ids = gpu_ids(gpus)
     if access == "cdi":

@@ -20,6 +20,8 @@ def render_docker_run(description: Mapping[str, Any]) -> list[str]:
         tokens.append(f"--ipc={description['ipc_mode']}")
     if description.get("shm_size"):
         tokens.append(f"--shm-size={description['shm_size']}")
+    if description.get("user"):
+        tokens.append(f"--user={description['user']}")
     for flag, key in (("-v", "volumes"), ("--device", "devices")):
         for value in description.get(key) or []:
             tokens += [flag, str(value)]
@@ -34,7 +36,8 @@ def render_docker_run(description: Mapping[str, Any]) -> list[str]:
 
 def _gpu_tokens(description: Mapping[str, Any]) -> list[str]:
     gpus = description.get("gpus", "all")
-    if gpus == "none":
+    # Which device nodes a GPU has is known on the host alone.
+    if gpus == "none" or description.get("gpu_access") == "device_nodes":
         return []
     if description.get("gpu_access") == "cdi":
         return [token for gpu in gpus.split(",") for token in ("--device", f"nvidia.com/gpu={gpu}")]

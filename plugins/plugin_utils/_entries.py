@@ -13,12 +13,16 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import Fin
 
 # Taken over from a score row into the fleet's facts; the outcomes of each question stay with their host.
 _FROM_ROW = (
-    "model", "identity", "sampler", "score", "n_questions", "n_repeats", "n_samples", "n_measured", "n_correct",
-    "n_wrong", "n_unparsed", "n_truncated", "n_refused", "n_errors", "n_timeouts", "standard_error",
-    "standard_error_within", "confidence_interval", "tokens", "seconds", "journal", "data_sha256", "simulated",
-    "vllm_version", "image_digest", "revision", "started", "finished",
+    "model", "identity", "sampler", "score", "n_questions", "n_repeats", "through_repeat",
+    "n_samples", "n_measured", "n_correct",
+    "n_wrong", "n_unparsed", "n_truncated", "n_refused", "n_errors", "n_timeouts", "n_cut_off", "n_fallback", "n_empty",
+    "standard_error", "standard_error_within", "confidence_interval", "confidence_interval_within", "pass_at_k",
+    "majority", "repeat_scores", "tokens", "tokens_per_second", "latency", "time_to_first_token", "seconds",
+    "concurrency", "gpu_load",
+    "max_tokens", "max_tokens_fitted_from", "journal", "data_sha256", "simulated", "vllm_version", "image_digest",
+    "revision", "started", "finished", "engine", "data_origins",
 )  # fmt: skip
-_OF_A_REFERENCE = ("id", "source", "date", "hardware", "sampler", "n_correct", "n")
+_OF_A_REFERENCE = ("id", "source", "date", "hardware", "sampler", "n_correct", "n", "n_paired")
 
 
 def score_entry(judgement: Judgement) -> dict[str, Any]:
@@ -33,6 +37,8 @@ def score_entry(judgement: Judgement) -> dict[str, Any]:
         "task": cell.key.task,
         "reasoning_effort": cell.key.effort,
         "simulated": bool((cell.row or {}).get("simulated")),
+        "n_repeats_wanted": cell.n_repeats or None,
+        "stopped": bool((cell.row or {}).get("stopped")),
         "fleet": _finding(by_kind["fleet"]) if "fleet" in by_kind else None,
         "reference": _finding(by_kind["reference"]) if "reference" in by_kind else None,
         "orientation": [

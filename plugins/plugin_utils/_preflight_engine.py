@@ -63,6 +63,8 @@ def container_files(case: Case) -> Iterator[Problem]:
 
 def toolkit(case: Case) -> Iterator[Problem]:
     """Is the NVIDIA Container Toolkit there, and new enough?"""
+    if _by_device_nodes(case):
+        return
     version = (case.host.get("toolkit") or {}).get("version")
     if version is None:
         remedy = "run the role nvidia_container_toolkit, or install the package of that name"
@@ -77,7 +79,7 @@ def toolkit(case: Case) -> Iterator[Problem]:
 def gpu_path(case: Case) -> Iterator[Problem]:
     """Does the engine know how to give GPUs to containers: by the toolkit's runtime, or by CDI?"""
     tool = case.host.get("toolkit") or {}
-    if not case.docker or tool.get("version") is None:
+    if not case.docker or tool.get("version") is None or _by_device_nodes(case):
         return
     devices = [name for name in tool.get("cdi_devices") or [] if str(name).startswith("nvidia.com/gpu")]
     if "nvidia" in (case.docker.get("runtimes") or []) or (case.docker.get("cdi_spec_dirs") and devices):
@@ -88,3 +90,9 @@ def gpu_path(case: Case) -> Iterator[Problem]:
     found = f"runtimes {', '.join(case.docker.get('runtimes') or []) or 'none'}, CDI devices of NVIDIA: {len(devices)}"
     wanted = "runtime nvidia, or CDI"
     yield problem("gpu_path_missing", "error", "GPUs in Docker", wanted, found, remedy, _TOOLKIT_ROLE)
+
+
+def _by_device_nodes(case: Case) -> bool:
+    """Tell whether all servers get their GPUs by device nodes, for which no toolkit is needed."""
+    accesses = {server.get("gpu_access") for server in case.gpu_servers}
+    return accesses == {"device_nodes"}

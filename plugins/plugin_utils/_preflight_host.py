@@ -122,4 +122,4 @@ def python(case: Case) -> Iterator[Problem]:
         remedy = "install one (Debian, Ubuntu: apt-get install python3-venv; RHEL 9: dnf install python3.12)"
         wanted = "CPython 3.10 or newer with venv and ensurepip for the managed environment"
         found = f"{case.wanted.python}, which is not that" if case.wanted.python else "none"
-        yield problem("python_missing", "error", "Python", wanted, found, remedy)
+        yield problem("python_missing", "error", "Python", wanted, found, remedy, "hf_cache")

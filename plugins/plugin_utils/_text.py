@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-_TITLES = {"gpqa": "GPQA", "aime25": "AIME25"}
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import TASKS
 
 
 def task_title(task: str) -> str:
     """Return the usual spelling of a task's name."""
-    return _TITLES.get(task, task)
+    return TASKS[task].title if task in TASKS else task
 
 
 def points(share: float | None, digits: int = 1, signed: bool = False) -> str:

@@ -16,12 +16,16 @@ from typing import Any
 
 import docker
 import pytest
+from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _fetch
 from ansible_collections.gpt_oss.fleet.plugins.modules import vllm_container as module
+from hub_harness import Hub, hub_with_model
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER_HOST = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-IMAGE = "gpt-oss-fleet/vllm-simulator:integration"
+# Two checkouts whose simulators differ would build each other's image anew; with a tag each they do not.
+IMAGE = os.environ.get("GPT_OSS_FLEET_SIMULATOR_IMAGE", "gpt-oss-fleet/vllm-simulator:integration")
 MODEL = "openai/gpt-oss-20b"
 
 Parameters = dict[str, Any]
@@ -76,7 +80,20 @@ def free_port() -> Callable[[], int]:
 
 
 @pytest.fixture
-def parameters(prefix: str, free_port: Callable[[], int], simulator_image: str) -> Parameters:
+def hub() -> Iterator[Hub]:
+    """A look-alike of the Hub with one model, for this test alone."""
+    with hub_with_model() as hub:
+        yield hub
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses between two attempts are a tenth of what they are."""
+    monkeypatch.setattr(_fetch, "FIRST_PAUSE", 0.1)
+
+
+@pytest.fixture
+def parameters(prefix: str, free_port: Callable[[], int], simulator_image: str, tmp_path: Path) -> Parameters:
     """A server that starts in no time. Tests change what they are about."""
     return {
         "name": f"{prefix}-server",
@@ -89,6 +106,7 @@ def parameters(prefix: str, free_port: Callable[[], int], simulator_image: str) 
         "gpus": "none",
         "timeout": 60,
         "stop_timeout": 5,
+        "state_path": str(tmp_path / "servers"),
         "docker_host": DOCKER_HOST,
     }
 
@@ -98,11 +116,17 @@ def simulated(**configuration: Any) -> dict[str, str]:
     return {"VLLM_SIMULATOR": json.dumps({"start_seconds": 0.2, **configuration}, sort_keys=True)}
 
 
+def forget_warnings() -> None:
+    """Forget the warnings of modules that ran in this process before: Ansible keeps them for one module's result."""
+    warnings._global_warnings.clear()
+
+
 @pytest.fixture
 def vllm_container() -> Run:
     """Run the module in this process; returns its result, failed or not."""
 
     def run(parameters: Parameters, check_mode: bool = False) -> Result:
+        forget_warnings()
         output = io.StringIO()
         arguments = {**parameters, "_ansible_check_mode": check_mode}
         with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from conftest import DOCKER_HOST, ROOT
+from conftest import DOCKER_HOST, MODEL, ROOT, simulated
 
 PLAYBOOK = [str(Path(sys.executable).parent / "ansible-playbook")]
 
@@ -53,6 +53,30 @@ def this_machine(state: Path, environment: Path) -> dict[str, Any]:
         "preflight_hf_free": "1M",
         "preflight_docker_free": "1M",
     }
+
+
+def one_host(root: Path, environment: Path, server: dict[str, Any]) -> Host:
+    """Return an inventory of one host, this machine, with a model of nothing but its configuration and one server."""
+    model = root / "model"
+    model.mkdir()
+    (model / "config.json").write_text('{"architectures": ["GptOssForCausalLM"]}')
+    whole = {
+        "model": MODEL,
+        "pull": "never",
+        "vllm_version": "0.32.0",
+        "gpus": "none",
+        "timeout": 60,
+        "environment": simulated(),
+        **server,
+    }
+    variables = {
+        **this_machine(root / "state", environment),
+        "hf_cache_models": [{"repo_id": MODEL, "source": str(model)}],
+        "vllm_servers": [whole],
+    }
+    inventory = root / "hosts.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": {"one": variables}}}))
+    return Host(root, inventory, whole)
 
 
 def counts(run: subprocess.CompletedProcess[str], host: str = "one") -> dict[str, int]:

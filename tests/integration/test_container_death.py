@@ -7,6 +7,7 @@ from typing import Any
 
 import docker
 import pytest
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._stages import epoch
 from conftest import Parameters, Result, Run, simulated
 
@@ -96,7 +97,11 @@ def test_an_engine_that_died_under_a_running_server(parameters: Parameters, vllm
     environment = simulated(dead_seconds=3.0, faults=[fault])
     wanted = {**parameters, "environment": environment, "restart_policy": "no"}
     assert not vllm_container(wanted).get("failed")
-    time.sleep(1.5)
+    api = Api(f"http://127.0.0.1:{parameters['port']}/v1")
+    deadline = time.monotonic() + 60
+    while api.health() == 200:
+        assert time.monotonic() < deadline, "the engine did not die"
+        time.sleep(0.1)
     result = vllm_container(wanted)
     assert result["failed"] and (result["exit_code"], result["diagnosis"]) == (0, "engine_died")
     assert result["stage"] == "listening"

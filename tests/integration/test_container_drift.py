@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import docker
 import pytest
+from ansible_collections.gpt_oss.fleet.plugins.modules.vllm_container import argument_spec
 from conftest import Parameters, Result, Run, simulated
 
 # Option -> another value, and the keys of the description that show it.
@@ -12,13 +14,36 @@ OPTIONS: list[tuple[str, Any, list[str]]] = [
     ("environment", {**simulated(), "VLLM_USE_TRTLLM_ATTENTION": 1}, ["environment"]),
     ("entrypoint", ["/bin/sh", "-c", 'exec vllm serve "$@"', "vllm"], ["entrypoint"]),
     ("volumes", ["/tmp:/mnt/one:ro"], ["volumes"]),
+    ("python_path", ["/mnt/modules"], ["environment"]),
+    ("user", "65534:65534", ["user"]),
     ("ipc_mode", "private", ["ipc_mode"]),
     ("shm_size", "128m", ["shm_size"]),
     ("ulimits", {"nofile": "4096:8192"}, ["ulimits"]),
     ("devices", ["/dev/null:/dev/other:r"], ["devices"]),
     ("labels", {"team": "red"}, ["labels"]),
     ("bind_address", "127.0.0.2", ["ports"]),
+    ("container_port", 8001, ["ports"]),
+    ("network_mode", "host", ["ports", "network_mode"]),
+    ("api_key_file", "/etc/hostname", ["entrypoint", "volumes"]),
 ]
+# Without NVIDIA's toolkit the engine starts no container that asks for GPUs, but it makes them.
+CREATED: list[tuple[str, Any, list[str]]] = [
+    ("gpus", "all", ["gpus"]),
+    ("gpus", "0,1", ["gpus"]),
+    ("gpu_access", "cdi", ["gpus"]),
+]
+# Options that have a test of their own here, those that are only compared with what the server lists, and those that
+# belong to the call.
+ELSEWHERE = {"image", "port", "restart_policy"}
+NOT_DESCRIBING = {
+    "model", "served_model_name", "kernel_proof", "name", "state", "pull", "wait", "timeout", "stage_timeouts",
+    "stop_timeout", "drain_timeout", "rollback", "state_path", "background", "start", "docker_host", "proofs",
+}  # fmt: skip
+
+
+def test_no_option_is_forgotten() -> None:
+    tested = {option for option, _value, _drift in OPTIONS + CREATED}
+    assert tested | ELSEWHERE | NOT_DESCRIBING == set(argument_spec())
 
 
 @pytest.mark.parametrize(("option", "value", "drift"), OPTIONS, ids=[row[0] for row in OPTIONS])
@@ -40,6 +65,28 @@ def test_each_option_is_seen_mended_and_taken_back(
     assert not vllm_container(plain)["changed"]
 
 
+@pytest.mark.parametrize(("option", "value", "drift"), CREATED, ids=[f"{row[0]}={row[1]}" for row in CREATED])
+def test_each_way_to_ask_for_gpus_is_seen_and_taken_back(
+    option: str, value: Any, drift: list[str], parameters: Parameters, vllm_container: Run
+) -> None:
+    plain = {**parameters, "state": "present", "gpus": "none" if option == "gpus" else "0"}
+    changed = {**plain, option: value}
+    assert not vllm_container(plain).get("failed")
+    forward = vllm_container(changed)
+    assert (forward["drift"], forward["actions"]) == (drift, ["create", "remove"]), forward.get("msg")
+    assert not vllm_container(changed)["changed"]
+    assert vllm_container(plain)["drift"] == drift
+    assert not vllm_container(plain)["changed"]
+
+
+def test_another_port(parameters: Parameters, vllm_container: Run, free_port: Callable[[], int]) -> None:
+    changed = {**parameters, "port": free_port()}
+    assert not vllm_container(parameters).get("failed")
+    moved = vllm_container(changed)
+    assert moved["drift"] == ["ports"] and str(changed["port"]) in moved["server"]["endpoint"]
+    assert not vllm_container(changed)["changed"]
+
+
 def test_only_the_restart_policy(
     started: Result, parameters: Parameters, vllm_container: Run, engine: docker.APIClient
 ) -> None:
@@ -47,7 +94,7 @@ def test_only_the_restart_policy(
     assert result["actions"] == ["set_restart_policy"] and result["drift"] == []
     assert result["server"]["container_id"] == started["server"]["container_id"]
     changed = {key for key, value in result["diff"]["after"].items() if result["diff"]["before"][key] != value}
-    assert changed == {"restart_policy"}
+    assert changed == {"restart_policy", "docker_command"}
     engine.update_container(parameters["name"], restart_policy={"Name": "on-failure", "MaximumRetryCount": 3})
     assert vllm_container({**parameters, "restart_policy": "always"})["changed"]
 

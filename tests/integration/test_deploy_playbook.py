@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import docker
 import pytest
-from conftest import MODEL, simulated
-from playbook_host import Host, counts, said, this_machine
+from conftest import MODEL
+from playbook_host import Host, counts, one_host, said
 
 
 @pytest.fixture
-def host(
-    tmp_path: Path, prefix: str, free_port: Callable[[], int], simulator_image: str, environment: Path
-) -> Iterator[Host]:
-    inventory = tmp_path / "hosts.yml"
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "config.json").write_text('{"architectures": ["GptOssForCausalLM"]}')
-    server = {
-        "name": f"{prefix}-server",
-        "model": MODEL,
-        "image": simulator_image,
-        "pull": "never",
-        "vllm_version": "0.32.0",
-        "gpus": "none",
-        "port": free_port(),
-        "timeout": 60,
-        "environment": simulated(),
-    }
-    variables = {
-        **this_machine(tmp_path / "state", environment),
-        "hf_cache_models": [{"repo_id": MODEL, "source": str(model)}],
-        "vllm_servers": [server],
-    }
-    inventory.write_text(json.dumps({"all": {"hosts": {"one": variables}}}))
-    yield Host(tmp_path, inventory, server)
+def host(tmp_path: Path, prefix: str, free_port: Callable[[], int], simulator_image: str, environment: Path) -> Host:
+    server = {"name": f"{prefix}-server", "image": simulator_image, "port": free_port()}
+    return one_host(tmp_path, environment, server)
 
 
 def test_check_mode_on_a_bare_host_changes_nothing(host: Host, tmp_path: Path, engine: docker.APIClient) -> None:
@@ -61,7 +39,8 @@ def test_deployed_unchanged_mended_and_removed(host: Host, tmp_path: Path, engin
     assert state["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
     (commit,) = (p.name for p in (tmp_path / "state/huggingface/hub").glob("models--*/snapshots/*"))
     assert state["Config"]["Labels"]["gpt_oss.fleet.revision"] == commit
-    assert state["Config"]["Cmd"] == [MODEL, "--host", "0.0.0.0", "--port", "8000"]
+    drain = ["--shutdown-timeout", "60"]
+    assert state["Config"]["Cmd"] == [MODEL, "--host", "0.0.0.0", "--port", "8000", *drain]
 
     second = host.play("deploy")
     assert (second.returncode, counts(second)["changed"]) == (0, 0), second.stdout
@@ -76,7 +55,7 @@ def test_deployed_unchanged_mended_and_removed(host: Host, tmp_path: Path, engin
     drifted = host.play("deploy", "--diff", vllm_servers=[host.server])
     assert drifted.returncode == 0, drifted.stdout
     assert "--max-model-len" in drifted.stdout
-    assert host.container(engine)["Config"]["Cmd"][-2:] == ["--max-model-len", "4096"]
+    assert host.container(engine)["Config"]["Cmd"][5:] == ["--max-model-len", "4096", *drain]
 
     removed = host.play("teardown", teardown_purge=True, hf_cache_environment_path=str(tmp_path / "none"))
     assert removed.returncode == 0, removed.stdout
@@ -91,7 +70,6 @@ def test_all_that_is_wrong_with_a_host_is_said_at_once(host: Host, tmp_path: Pat
         preflight_report_path=str(tmp_path / "report"),
         gpt_oss_docker_host=f"unix://{tmp_path}/none.sock",
         preflight_hf_free="900T",
-        hf_cache_python_command="python2.7",
         vllm_servers=[
             {**host.server, "model": "openai/gpt-oss-20", "bind_address": "0.0.0.0"},
             {**host.server, "name": "other", "recipe": "2025", "tensor_paralel_size": 2},
@@ -100,7 +78,7 @@ def test_all_that_is_wrong_with_a_host_is_said_at_once(host: Host, tmp_path: Pat
     assert run.returncode != 0
     assert "\\n" not in run.stdout
     report = json.loads((tmp_path / "report/one.json").read_text())
-    assert f"one is NOT READY: {len(report['failing'])} errors (" in run.stdout
+    assert f"one is NOT READY: {len(report['failing'])} errors" in said(run), run.stdout
     assert "Nothing was changed by preflight." in said(run)
     message = " ".join(problem["text"] for problem in report["failing"])
     for expected in (
@@ -110,7 +88,6 @@ def test_all_that_is_wrong_with_a_host_is_said_at_once(host: Host, tmp_path: Pat
         "2 servers have the port",
         "there is no Docker Engine at",
         "wanted 900 TiB of free disk",
-        "wanted CPython 3.10 or newer",
     ):
         assert expected in message, (expected, run.stdout)
     assert not (tmp_path / "state").exists()

@@ -85,7 +85,8 @@ def download_with_needs(system: str, sets: list[list[str]], archive: Path) -> li
     if not found or not all((archive / name).exists() for name in found):
         apt = _apt(system, archive, status)
         for names in sets:
-            install = [*apt, "--yes", "--no-remove", "install", *names]
+            # What the image has is wanted again, for tests that take it away.
+            install = [*apt, "--yes", "--no-remove", "--reinstall", "install", *names]
             found |= _file_names(install)
             subprocess.run([*install, f"--option=Dir::Cache::archives={archive}", "--download-only"], check=True)
         note.write_text("\n".join(found))

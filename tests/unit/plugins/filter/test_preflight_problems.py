@@ -207,7 +207,7 @@ CASES: list[tuple[Fact, Fact, dict[str, Any], str, str, str | None, str, str, st
         host(python={"command": None}),
         b200(),
         {"python": "python2.7"},
-        *("python_missing", "error", None),
+        *("python_missing", "error", "hf_cache"),
         *("CPython 3.10 or newer with venv", "python2.7", "apt-get install python3-venv"),
     ),
     (
@@ -665,6 +665,13 @@ def test_only_the_gpus_that_servers_use_must_be_free() -> None:
     named = {**SERVER, "tensor_parallel_size": 1}
     assert judge(host(), gpu, servers=[{**named, "gpus": "0,1"}])["problems"] == []
     assert not judge(host(), gpu, servers=[{**named, "gpus": "0,4"}])["ok"]
+
+
+def test_servers_that_take_device_nodes_need_no_toolkit() -> None:
+    bare, server = host(toolkit={"version": None}), {**SERVER, "gpu_access": "device_nodes"}
+    assert judge(bare, b200(), servers=[server])["problems"] == []
+    both = judge(bare, b200(), servers=[server, {**SERVER, "name": "other"}])["problems"]
+    assert [problem["id"] for problem in both] == ["toolkit_missing"]
 
 
 def test_a_little_memory_is_borne() -> None:

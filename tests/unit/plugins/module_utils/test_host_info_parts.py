@@ -36,8 +36,10 @@ def test_mount_points() -> None:
 def test_a_path_that_is_not_there_yet_lies_on_its_parents_disk(tmp_path: Path) -> None:
     host = reader(tmp_path, {"/var/lib/file": ""})
     there, missing = filesystems(host, ["/var/lib", "/var/lib/gpt_oss/huggingface"]).values()
-    assert there == missing
-    assert there is not None
+    assert there is not None and missing is not None
+    # What is free changes meanwhile, as others write to the disk.
+    fixed = {"mount", "source", "total_bytes", "total_inodes", "read_only"} & there.keys()
+    assert {name: there[name] for name in fixed} == {name: missing[name] for name in fixed}
     assert there["total_bytes"] >= there["free_bytes"] > 0
     assert there["read_only"] is False
 

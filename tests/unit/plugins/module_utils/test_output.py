@@ -5,7 +5,7 @@ import struct
 import time
 
 import pytest
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._output import read_output, split_frames
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._output import Lines, read_output, split_frames
 
 
 def frame(kind: int, data: bytes) -> bytes:
@@ -40,3 +40,11 @@ def test_reads_no_longer_than_allowed() -> None:
     assert read_output(ours, 0.1) == (b"abc", False)
     assert 0.1 <= time.monotonic() - begun < 2
     theirs.close()
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_lines_are_made_however_the_frames_are_torn(size: int) -> None:
+    stream = frame(1, b"one\ntw") + frame(2, b"bar 1/2\rbar 2/2\r") + frame(1, "o ä\nrest".encode()) + frame(2, b"\n")
+    lines = Lines()
+    found = [line for start in range(0, len(stream), size) for line in lines.feed(stream[start : start + size])]
+    assert found == ["one", "bar 1/2", "bar 2/2", "two ä", ""]

@@ -11,7 +11,9 @@ GOOD: dict[str, Any] = {
     "image": "vllm/vllm-openai:gptoss",
     "environment": {"A": "1", "B": 2},
     "labels": None,
+    "python_path": ["/guard"],
     "volumes": ["/a:/b", "/c:/d:ro"],
+    "user": "2000:0",
     "port": 8000,
     "container_port": 8000,
     "bind_address": "127.0.0.1",
@@ -23,6 +25,8 @@ GOOD: dict[str, Any] = {
     "api_key_file": None,
     "timeout": 1800,
     "stop_timeout": 30,
+    "drain_timeout": 0,
+    "stage_timeouts": {"engine": 90, "pulled": 0.5},
 }
 
 BAD: list[tuple[str, Any, str]] = [
@@ -30,6 +34,10 @@ BAD: list[tuple[str, Any, str]] = [
     ("name", "-bad", "got '-bad'"),
     ("name", "a b", "name:"),
     ("timeout", 0, "timeout: expected seconds"),
+    ("drain_timeout", -1, "drain_timeout: expected seconds, 0 or more, got -1"),
+    ("stage_timeouts", {"loading": 5}, "stage_timeouts: expected one of pulled, created"),
+    ("stage_timeouts", {"engine": "soon"}, "stage_timeouts.engine: expected seconds above 0, got 'soon'"),
+    ("stage_timeouts", {"engine": 0}, "stage_timeouts.engine"),
     ("image", None, "image: expected a reference"),
     ("image", "a b", "image:"),
     ("environment", {"A": True}, "environment.A: expected a string, got True (bool); put it in quotes"),
@@ -37,6 +45,11 @@ BAD: list[tuple[str, Any, str]] = [
     ("environment", {"A": None}, "environment.A"),
     ("environment", {"A=B": "1"}, "expected a name without ="),
     ("labels", {"a": 1.5}, "labels.a"),
+    ("python_path", ["guard"], "python_path: expected absolute paths in the container, got 'guard'"),
+    ("python_path", ["/a:/b"], "python_path:"),
+    ("user", "2000:", "user: expected UID, UID:GID or names, such as 2000:0, got '2000:'"),
+    ("user", "a b", "user:"),
+    ("user", "-1", "user:"),
     ("volumes", ["data:/b"], "volumes: expected /source:/target"),
     ("volumes", ["/a"], "got '/a'"),
     ("volumes", ["/a:b"], "volumes:"),
@@ -69,6 +82,11 @@ def test_each_problem_is_named(option: str, value: Any, text: str) -> None:
     found = problems({**GOOD, option: value})
     assert len(found) == 1
     assert text in found[0]
+
+
+@pytest.mark.parametrize("user", [None, "0", "2000", "2000:0", "vllm", "vllm:users", "Domain_1.x-y"])
+def test_users(user: str | None) -> None:
+    assert problems({**GOOD, "user": user}) == []
 
 
 def test_all_problems_come_at_once() -> None:

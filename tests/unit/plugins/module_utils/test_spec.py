@@ -26,7 +26,9 @@ ORIGINAL: dict[str, Any] = {
     "arguments": ["--host", "0.0.0.0", "--port", "8000", "--model", "openai/gpt-oss-20b", "--async-scheduling"],
     "entrypoint": None,
     "environment": {"VLLM_USE_TRTLLM_ATTENTION": 1, "VLLM_USE_FLASHINFER_MXFP4_MOE": "1"},
+    "python_path": None,
     "volumes": ["/hf:/root/.cache/huggingface"],
+    "user": None,
     "port": 8000,
     "container_port": 8000,
     "bind_address": "0.0.0.0",
@@ -81,6 +83,7 @@ GPUS = [
     ("none", "device_requests", []),
     ("0,1", "device_requests", [{"Driver": "", "Count": 0, "DeviceIDs": ["0", "1"], "Capabilities": [["gpu"]]}]),
     ("all", "cdi", [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}]),
+    ("0,1", "device_nodes", []),
     ("0,GPU-ab", "cdi", [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=0", "nvidia.com/gpu=GPU-ab"]}]),
 ]
 
@@ -108,6 +111,27 @@ def test_other_host_options() -> None:
 def test_a_variable_that_the_image_has_already_is_not_repeated() -> None:
     assert body(environment={"CUDA_VERSION": "12.8"})["Env"] == []
     assert body(environment={"CUDA_VERSION": "13"})["Env"] == ["CUDA_VERSION=13"]
+
+
+PYTHON_PATHS = [
+    (["/a"], {}, [], ["PYTHONPATH=/a"]),
+    (["/a", "/b"], {}, ["PYTHONPATH=/image"], ["PYTHONPATH=/a:/b:/image"]),
+    (["/a"], {"PYTHONPATH": "/mine"}, ["PYTHONPATH=/image"], ["PYTHONPATH=/a:/mine"]),
+    ([], {}, ["PYTHONPATH=/image"], []),
+]
+
+
+@pytest.mark.parametrize(("folders", "environment", "image", "expected"), PYTHON_PATHS)
+def test_the_images_python_path_is_kept(
+    folders: list[str], environment: dict[str, str], image: list[str], expected: list[str]
+) -> None:
+    wanted = {**ORIGINAL, "environment": environment, "python_path": folders}
+    assert _spec.wanted_body(wanted, {"Id": "x", "Config": {"Env": image}}, "no")["Env"] == expected
+
+
+def test_the_user() -> None:
+    assert "User" not in body()
+    assert body(user="2000:0")["User"] == "2000:0"
 
 
 def test_an_own_entrypoint_drops_the_images_command() -> None:

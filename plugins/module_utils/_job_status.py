@@ -1,0 +1,91 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: job status, the lock and the status file of a long job on a host; they are all that others see of it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Callable, Mapping, Optional
+
+RUNNING = "running"
+FINISHED = "finished"
+FAILED = "failed"
+STOPPED = "stopped"
+
+
+class RunLock:
+    """The right to run a job in its folder: an exclusive flock, gone with the last process that holds it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    @classmethod
+    def acquire(cls, folder: Path) -> Optional[RunLock]:
+        """Take the lock; None when a job holds it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Let go of this process's hold; a forked process that shares the lock keeps it."""
+        os.close(self.descriptor)
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether a job holds the lock, without making anything."""
+    if not (folder / "lock").exists():
+        return False
+    lock = RunLock.acquire(folder)
+    if lock is None:
+        return True
+    lock.release()
+    return False
+
+
+def status_path(folder: Path) -> Path:
+    """Return where a job tells how it stands."""
+    return folder / "status.json"
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """Return the last status; empty when there is none."""
+    try:
+        status = json.loads(status_path(folder).read_text())
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def write_status(folder: Path, status: Mapping[str, Any]) -> None:
+    """Replace the status at once, so that a reader never sees half of it."""
+    target = status_path(folder)
+    fresh = target.with_suffix(".new")
+    fresh.write_text(json.dumps(status, separators=(",", ":")) + "\n")
+    fresh.replace(target)
+
+
+def wait_until_idle(
+    folder: Path,
+    timeout: Optional[float],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Wait until no job runs; False when that takes longer than ``timeout`` seconds (None: for ever)."""
+    end = None if timeout is None else clock() + timeout
+    pause = 0.05
+    while is_running(folder):
+        if end is not None and clock() >= end:
+            return False
+        sleep(pause)
+        pause = min(1.0, pause * 1.5)
+    return True

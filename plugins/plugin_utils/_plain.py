@@ -1,0 +1,21 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Internal: plain - values as other libraries know them, without ansible-core's tags and lazy containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Return a value in plain types: a dictionary with text keys, a list, a text, a number, a boolean or None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    kind = next((kind for kind in (int, float) if isinstance(value, kind)), str)
+    return kind(value)

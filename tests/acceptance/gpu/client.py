@@ -1,0 +1,72 @@
+"""The eval's client beside `vllm bench serve`: what it costs, and whether it is as fast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import load
+from machine import HERE, MODEL, Machine
+
+QUESTIONS = HERE.parent / "vllm/files/gpqa.csv"
+# Requests at once, repeats of the eight questions, and tokens of each reply.
+CONCURRENCY, REPEATS, TOKENS = 128, 64, 256
+# The eval asks for whole replies. The bench asks for streams unless told otherwise, which costs the server more.
+_WHOLE = '{"reasoning_effort": "low", "stream": false, "stream_options": null}'
+_STREAMS = '{"reasoning_effort": "low"}'
+
+
+def beside(machine: Machine, server: str, port: int) -> dict[str, Any]:
+    """Ask a server the same prompts by both, in turn, at the same concurrency, once it was warmed up by as many."""
+    entry = next(entry for entry in machine.servers if entry["port"] == port)
+    # One of several replicas is asked alone, as the bench asks it.
+    machine.servers = [{**_without_replicas(entry), "name": server, "gpus": entry["gpus"].split(",")[0]}]
+    count = load.write_prompts(machine.state / "huggingface/prompts.jsonl", QUESTIONS, REPEATS)
+    found: dict[str, Any] = {"prompts": count, "concurrency": CONCURRENCY, "reply_tokens": TOKENS}
+    found["warm-up"] = _client(machine, "warm-up")
+    found["client 1"] = _client(machine, "client-1")
+    found["bench, whole replies"] = _bench(machine, server, port, count, _WHOLE)
+    found["client 2"] = _client(machine, "client-2")
+    found["bench, streams"] = _bench(machine, server, port, count, _STREAMS)
+    rates = [found[name].get("requests_per_second") or 0 for name in ("client 1", "client 2")]
+    for bench in ("bench, whole replies", "bench, streams"):
+        if rate := found[bench].get("request_throughput_req_s"):
+            found[f"client over {bench}"] = [round(one / rate, 4) for one in rates]
+    return found
+
+
+def _without_replicas(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "replicas"}
+
+
+def _client(machine: Machine, name: str) -> dict[str, Any]:
+    folder = machine.state / "evaluations" / name
+    watch = load.ClientWatch(folder)
+    watch.start()
+    told = {
+        "evaluate_tasks": ["gpqa"],
+        "evaluate_reasoning_efforts": ["low"],
+        "evaluate_sampler": "chat_completions",
+        "evaluate_n_repeats": REPEATS,
+        "evaluate_concurrency": CONCURRENCY,
+        "evaluate_max_tokens": TOKENS,
+        "evaluate_path": str(folder),
+        "evaluate_report_path": str(machine.state / f"report-{name}"),
+    }
+    run = machine.playbook("evaluate", f"evaluate {name}", told)
+    return load.window(_journals(folder)) | {"client": watch.end(), "playbook_seconds": round(run.seconds, 1)}
+
+
+def _journals(folder: Path) -> list[Path]:
+    return sorted((folder / "runs").rglob("gpqa-*.jsonl"))
+
+
+def _bench(machine: Machine, server: str, port: int, count: int, extra_body: str) -> dict[str, Any]:
+    # What docker exec has started outlives it: hence the limit inside.
+    command = ["docker", "exec", server, "timeout", "100", "vllm", "bench", "serve", "--backend", "openai-chat"]
+    command += ["--base-url", f"http://127.0.0.1:{port}", "--endpoint", "/v1/chat/completions", "--model", MODEL]
+    command += ["--dataset-name", "custom", "--dataset-path", "/root/.cache/huggingface/prompts.jsonl"]
+    command += ["--skip-chat-template", "--disable-shuffle", "--custom-output-len", str(TOKENS), "--disable-tqdm"]
+    command += ["--num-prompts", str(count), "--max-concurrency", str(CONCURRENCY), "--temperature", "1.0"]
+    run = machine.command("vllm bench serve", [*command, "--extra-body", extra_body])
+    return {"rc": run.rc, **load.bench_numbers(run.output)} | ({} if run.rc == 0 else {"said": run.output[-400:]})

@@ -1,0 +1,137 @@
+"""Puts load on a server, and measures what the eval's client costs and how fast it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from machine import ROOT
+
+_PROMPT_TOKENS = 128
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def generate(port: int, model: str, concurrency: int, requests: int, tokens: int) -> dict[str, float]:
+    """Return the speed of whole completions of `tokens` tokens each on prompts of 128 tokens of chance."""
+    draw = random.Random(concurrency)
+
+    def ask(_request: int) -> int:
+        prompt = [draw.randrange(1000, 190000) for _number in range(_PROMPT_TOKENS)]
+        body = {"model": model, "prompt": prompt, "max_tokens": tokens, "ignore_eos": True, "temperature": 1.0}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=120) as reply:
+            return int(json.load(reply)["usage"]["completion_tokens"])
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        begun = time.monotonic()
+        counted = sum(pool.map(ask, range(requests)))
+        seconds = time.monotonic() - begun
+    return {
+        "concurrency": concurrency,
+        "requests": requests,
+        "tokens": counted,
+        "seconds": round(seconds, 2),
+        "tokens_per_second": round(counted / seconds, 1),
+    }
+
+
+@contextmanager
+def in_background(port: int, model: str) -> Iterator[None]:
+    """Keep a server busy with long completions meanwhile."""
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            generate(port, model, 4, 4, 1024)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        asking.join(30)
+
+
+class ClientWatch(threading.Thread):
+    """Reads twice a second what the eval's job, whose status file lies below a folder, has used of the processor."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self._folder = folder
+        self._looks: list[tuple[float, float, int]] = []
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(0.5):
+            for path in self._folder.rglob("status.json"):
+                try:
+                    pid = json.loads(path.read_text())["pid"]
+                    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+                except (OSError, ValueError, KeyError):
+                    continue
+                self._looks.append((time.monotonic(), (int(fields[11]) + int(fields[12])) / _TICKS, resident))
+
+    def end(self) -> dict[str, Any]:
+        """Return the share of one core and the memory that the job used from the first look to the last."""
+        self._over.set()
+        self.join()
+        if len(self._looks) < 2:
+            return {"looks": len(self._looks)}
+        (begun, before, _counts), (ended, after, _ends) = self._looks[0], self._looks[-1]
+        return {
+            "looks": len(self._looks),
+            "seconds": round(ended - begun, 1),
+            "cpu_seconds": round(after - before, 2),
+            "share_of_a_core_percent": round(100 * (after - before) / max(0.1, ended - begun), 2),
+            "resident_mib": round(max(look[2] for look in self._looks) / 2**20, 1),
+        }
+
+
+def window(journals: Iterable[Path]) -> dict[str, Any]:
+    """Return how many samples journals hold, how they ended, and the rate from the first request to the last reply."""
+    rows = [json.loads(line) for path in journals for line in path.read_text().splitlines()[1:]]
+    rows = [row for row in rows if "outcome" in row]
+    if not rows:
+        return {"requests": 0}
+    begun = min(row["finished"] - row["seconds"] for row in rows)
+    seconds = max(row["finished"] for row in rows) - begun
+    outcomes = [row["outcome"] for row in rows]
+    return {
+        "requests": len(rows),
+        "outcomes": {name: outcomes.count(name) for name in sorted(set(outcomes))},
+        "prompt_tokens": sum(row.get("prompt_tokens") or 0 for row in rows),
+        "completion_tokens": sum(row.get("completion_tokens") or 0 for row in rows),
+        "seconds": round(seconds, 2),
+        "requests_per_second": round(len(rows) / seconds, 3),
+    }
+
+
+def write_prompts(path: Path, questions: Path, n_repeats: int) -> int:
+    """Write the very prompts of an eval in its order, as `vllm bench serve` reads them; return how many there are."""
+    sys.path.insert(0, str(ROOT / ".ansible/collections"))
+    from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import build_samples
+
+    samples = build_samples("gpqa", [str(questions)], n_repeats)
+    path.write_text("".join(json.dumps({"prompt": sample.prompt}) + "\n" for sample in samples))
+    return len(samples)
+
+
+def bench_numbers(output: str) -> dict[str, float]:
+    """Return the numbers that `vllm bench serve` printed, by their titles."""
+    found = re.findall(r"^([A-Z][^:\n]+):\s+([\d.]+)\s*$", output, re.MULTILINE)
+    return {re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_"): float(number) for title, number in found}
