@@ -13,7 +13,8 @@ usage: eval_server.py PORT [JSON]     settings, all optional:
   fault: {"kind": "status"|"reset"|"half"|"stall"|"empty"|"length"|"close", "status": 503, "retry_after": "0",
           "every": 10 (hit one request in so many, by its id), "times": 1 (so often each), "path": "/v1"}
 POST /settings replaces settings while it runs; GET /window tells seconds from the first request to the last reply, the
-latencies' sum and longest, and the connections that are open; GET /metrics tells what an engine counts.
+latencies' sum and longest, the connections that are open, and how often the counters were read; GET /metrics tells what
+an engine counts.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ SEEN: Counter[str] = Counter()
 PARKED: list[tuple[Handler, dict[str, Any], str]] = []
 CLOCK = {"first": 0.0, "last": 0.0, "requests": 0, "flying": 0, "most": 0, "replies": 0, "open": 0}
 CLOCK |= {"busy": 0.0, "longest": 0.0}  # seconds
+CLOCK |= {"looks": 0}  # how often the counters were read
 
 
 def answer(request_id: str, words: int) -> str:
@@ -138,6 +140,7 @@ class Handler(asyncio.Protocol):
 
     def get(self, path: str) -> None:
         if path == "/metrics":
+            CLOCK["looks"] += 1
             self.write(200, metrics().encode(), "text/plain")
             return
         context = SETTINGS["context"] or 131072
