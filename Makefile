@@ -47,7 +47,7 @@ sanity: setup  ## ansible-test sanity, with no ignore entries
 	@echo "ansible-test sanity: $$(grep -c '^Running sanity test' .cache/sanity.log) tests passed (log: .cache/sanity.log)"
 
 unit: setup  ## Unit tests: pure functions, no network, no engine
-	pytest tests/unit
+	@tests/tools/pytest.sh unit tests/unit
 
 report-browser: setup  ## The report's page in headless Chromium, which is installed where it is missing; SCREENSHOTS=folder keeps pictures
 	@tests/tools/browser.sh
@@ -66,7 +66,7 @@ differential: setup  ## Our grading, prompts and order against the installed ref
 	  *) exit 1 ;; esac
 
 integration: setup engine  ## Modules and playbooks against a real Docker Engine
-	pytest -n 2 --dist loadfile -m "not slow" tests/integration
+	@tests/tools/pytest.sh integration -n 2 --dist loadfile -m "not slow" tests/integration
 
 integration-more: setup engine  ## Those that take minutes: images between several engines
 	pytest -m slow tests/integration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import load
@@ -10,28 +11,31 @@ from machine import HERE, MODEL, Machine
 
 QUESTIONS = HERE.parent / "vllm/files/gpqa.csv"
 # Requests at once, repeats of the eight questions, and tokens of each reply.
-CONCURRENCY, REPEATS, TOKENS = 128, 64, 256
+CONCURRENCY, REPEATS, TOKENS = 128, 128, 256
+WARM_UPS, TURNS = 2, 3
 # The eval asks for whole replies. The bench asks for streams unless told otherwise, which costs the server more.
-_WHOLE = '{"reasoning_effort": "low", "stream": false, "stream_options": null}'
-_STREAMS = '{"reasoning_effort": "low"}'
+_BODY = '{"reasoning_effort": "low", "stream": false, "stream_options": null}'
 
 
 def beside(machine: Machine, server: str, port: int) -> dict[str, Any]:
-    """Ask a server the same prompts by both, in turn, at the same concurrency, once it was warmed up by as many."""
+    """Ask a server the same prompts by both, in turn, at the same concurrency; the medians are compared.
+
+    A young server gets faster for its first thousands of requests, hence the rounds before and the turns.
+    """
     entry = next(entry for entry in machine.servers if entry["port"] == port)
     # One of several replicas is asked alone, as the bench asks it.
     machine.servers = [{**_without_replicas(entry), "name": server, "gpus": entry["gpus"].split(",")[0]}]
     count = load.write_prompts(machine.state / "huggingface/prompts.jsonl", QUESTIONS, REPEATS)
     found: dict[str, Any] = {"prompts": count, "concurrency": CONCURRENCY, "reply_tokens": TOKENS}
-    found["warm-up"] = _client(machine, "warm-up")
-    found["client 1"] = _client(machine, "client-1")
-    found["bench, whole replies"] = _bench(machine, server, port, count, _WHOLE)
-    found["client 2"] = _client(machine, "client-2")
-    found["bench, streams"] = _bench(machine, server, port, count, _STREAMS)
-    rates = [found[name].get("requests_per_second") or 0 for name in ("client 1", "client 2")]
-    for bench in ("bench, whole replies", "bench, streams"):
-        if rate := found[bench].get("request_throughput_req_s"):
-            found[f"client over {bench}"] = [round(one / rate, 4) for one in rates]
+    for number in range(WARM_UPS):
+        found[f"warm-up {number + 1}"] = _client(machine, f"warm-up-{number + 1}")
+    for number in range(1, TURNS + 1):
+        found[f"bench {number}"] = _bench(machine, server, port, count)
+        found[f"client {number}"] = _client(machine, f"client-{number}")
+    clients = [found[f"client {number}"].get("requests_per_second") or 0 for number in range(1, TURNS + 1)]
+    benches = [found[f"bench {number}"].get("request_throughput_req_s") or 0 for number in range(1, TURNS + 1)]
+    found["requests per second"] = {"client": clients, "bench": benches}
+    found["client over bench"] = round(median(clients) / median(benches), 4) if all(benches) else None
     return found
 
 
@@ -61,12 +65,12 @@ def _journals(folder: Path) -> list[Path]:
     return sorted((folder / "runs").rglob("gpqa-*.jsonl"))
 
 
-def _bench(machine: Machine, server: str, port: int, count: int, extra_body: str) -> dict[str, Any]:
+def _bench(machine: Machine, server: str, port: int, count: int) -> dict[str, Any]:
     # What docker exec has started outlives it: hence the limit inside.
     command = ["docker", "exec", server, "timeout", "100", "vllm", "bench", "serve", "--backend", "openai-chat"]
     command += ["--base-url", f"http://127.0.0.1:{port}", "--endpoint", "/v1/chat/completions", "--model", MODEL]
     command += ["--dataset-name", "custom", "--dataset-path", "/root/.cache/huggingface/prompts.jsonl"]
     command += ["--skip-chat-template", "--disable-shuffle", "--custom-output-len", str(TOKENS), "--disable-tqdm"]
     command += ["--num-prompts", str(count), "--max-concurrency", str(CONCURRENCY), "--temperature", "1.0"]
-    run = machine.command("vllm bench serve", [*command, "--extra-body", extra_body])
+    run = machine.command("vllm bench serve", [*command, "--extra-body", _BODY])
     return {"rc": run.rc, **load.bench_numbers(run.output)} | ({} if run.rc == 0 else {"said": run.output[-400:]})

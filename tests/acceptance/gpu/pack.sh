@@ -16,14 +16,12 @@ cd "$work"
 
 pack() { tar --create --owner=0 --group=0 "$1" | xz -T0 -6 >"$work/new" && mv "$work/new" "$kit/$1.txz"; }
 environment() { "$python" -m venv "$1" && "$1/bin/python" -m pip install --quiet --disable-pip-version-check "${@:2}"; }
-# Wheels for the other machine's Python, whatever runs here.
-wheels() {
-    local platforms=() number
-    for number in 5 12 17 24 27 28 31 34 35 39; do platforms+=(--platform "manylinux_2_${number}_x86_64"); done
-    platforms+=(--platform manylinux1_x86_64 --platform manylinux2010_x86_64 --platform manylinux2014_x86_64)
-    tools/bin/python -m pip download --quiet --disable-pip-version-check --only-binary=:all: --python-version 3.12 \
-        --implementation cp "${platforms[@]}" --dest "$@"
-}
+# For the other machine's Python, whatever runs here; pip takes each platform by its exact name.
+for_there=(--only-binary=:all: --python-version 3.12 --implementation cp
+    --platform manylinux1_x86_64 --platform manylinux2010_x86_64 --platform manylinux2014_x86_64)
+for number in 5 12 17 24 27 28 31 34 35 39; do for_there+=(--platform "manylinux_2_${number}_x86_64"); done
+pip() { tools/bin/python -m pip "$1" --quiet --disable-pip-version-check "${for_there[@]}" "${@:2}"; }
+wheels() { pip download --dest "$@"; }
 [ -d tools ] || environment tools pip
 
 if [ ! -e "$kit/engine.txz" ]; then
@@ -60,9 +58,7 @@ if [ ! -e "$kit/vllm.tar.zst" ]; then
     wheels wheel --no-deps vllm==$vllm_version
     site=opt/vllm/site
     # The versions are those of the release's own day, less what torch's own environment has.
-    tools/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --python-version 3.12 --only-binary=:all: \
-        --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform manylinux_2_12_x86_64 \
-        --platform manylinux_2_5_x86_64 --platform manylinux1_x86_64 --target $site --requirement "$here/requirements-vllm.txt" wheel/vllm-*.whl
+    pip install --no-deps --no-compile --target $site --requirement "$here/requirements-vllm.txt" wheel/vllm-*.whl
     # Code for other chips than Hopper's, FlashAttention 2, the Rust front end and data files.
     rm -rf $site/bin $site/vllm/vllm_flash_attn/_vllm_fa2_C.abi3.so $site/vllm/vllm-rs $site/vllm/third_party/deep_gemm \
         $site/xgrammar/lib/libxgrammar.a $site/pycountry/locales $site/mistral_common/data/*

@@ -87,7 +87,7 @@ class SeveralSteps(CommonSteps):
         yield Step("status, replicas", on(partial(self.status, "status replicas", 0)), 60, served)
         name = self.names(self.all[0])[0]
         client = partial(beside, self.machine, name, self.replica_port)
-        yield Step("eval client beside vllm bench serve", on(client), 240, served)
+        yield Step("eval client beside vllm bench serve", on(client), 480, served)
         yield Step("one engine of many killed", on(self.one_killed), 60, served)
         back = on(partial(self.deploy, "deploy one of many", self.all))
         yield Step("deploy, one of many", back, 200, ("one engine of many killed",))

@@ -39,7 +39,7 @@ class SingleSteps(CommonSteps):
         yield Step("smoke test refuses weights of chance", self.smoke_refuses, 60, serving)
         yield Step("tokens a second", partial(self.speed, self.port), 60, serving)
         yield Step("eval, both tasks, three efforts", partial(self.evaluate, "eval"), 60, serving)
-        yield Step("eval client beside vllm bench serve", partial(beside, machine, SERVER, self.port), 240, serving)
+        yield Step("eval client beside vllm bench serve", partial(beside, machine, SERVER, self.port), 480, serving)
         yield Step("collect_env", self.collect_env, 90, serving)
         yield Step("status, busy and idle", self.liveness, 60, serving)
         if self.has_fingerprint:

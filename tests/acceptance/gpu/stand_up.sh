@@ -16,7 +16,7 @@ stand_up_engine() {
     fi
     local engine=$ACCEPTANCE_STATE/engine settings='{}'
     [ -x "$engine/bin/dockerd" ] || unpack "$engine" "$ACCEPTANCE_KIT"/{engine,libraries}.txz
-    if [ "$("$engine/bin/dockerd" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')" -ge 25 ]; then
+    if [ "$(LD_LIBRARY_PATH=$engine/lib "$engine/bin/dockerd" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')" -ge 25 ]; then
         settings='{"features": {"cdi": true}, "cdi-spec-dirs": ["'$ACCEPTANCE_STATE'/cdi"]}'
     fi
     echo "$settings" >"$ACCEPTANCE_STATE/daemon.json"
