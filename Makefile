@@ -6,7 +6,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
 export MOLECULE_GLOB := molecule/*/molecule.yml
 export DOCKER_BUILDKIT := 0
-SCENARIOS := prepare nvidia_driver docker nvidia_container_toolkit preflight vllm fleet
+# The longest first.
+SCENARIOS := fleet nvidia_driver vllm nvidia_container_toolkit preflight docker prepare
 SCENARIOS_DEBIAN13 := prepare nvidia_driver docker nvidia_container_toolkit preflight
 # They have the hosts of others, so each release waits for the one before.
 SCENARIOS_STATES := nvidia_driver_states docker_states
@@ -66,7 +67,7 @@ differential: setup  ## Our grading, prompts and order against the installed ref
 	  *) exit 1 ;; esac
 
 integration: setup engine  ## Modules and playbooks against a real Docker Engine
-	@tests/tools/pytest.sh integration -n 2 --dist loadfile -m "not slow" tests/integration
+	@tests/tools/pytest.sh integration -n 3 --dist loadfile -m "not slow" tests/integration
 
 integration-more: setup engine  ## Those that take minutes: images between several engines
 	pytest -m slow tests/integration
