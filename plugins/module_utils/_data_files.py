@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import TASKS, unknown_tasks
@@ -70,6 +71,13 @@ def _problems(task: str, files: Sequence[Sequence[str]], sums: Sequence[str]) ->
         problems.append(
             f"task {task}: wanted {len(sources)} data file(s), found {len(files)}; give the counterparts of "
             f"{', '.join(sources)}, in this order"
+        )
+    places = [place for file in files for place in file if not is_address(place)]
+    relative = [place for place in places if not Path(place).expanduser().is_absolute()]
+    if relative:
+        problems.append(
+            f"task {task}: wanted addresses (http or https) or whole paths, found {', '.join(relative)}; write the "
+            "whole path, as with {{ inventory_dir }} before it"
         )
     bad = [digest for digest in sums if not _SHA256.fullmatch(digest)]
     if bad or (sums and len(sums) != len(sources)):

@@ -25,7 +25,7 @@ options:
       - For each task the list of its files in order, two for C(aime25), one for each other task.
       - A file is an address that starts with C(http), a path, or a list of such, tried in this order. It is named after
         the first of them.
-      - Give whole paths. Below which folder a relative one lies depends on how the module is run.
+      - Paths must be whole. A relative one is refused, as the folder that it is below depends on how the module is run.
     type: dict
     required: true
   sha256:

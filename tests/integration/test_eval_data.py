@@ -115,15 +115,11 @@ def test_a_file_is_fetched_once_and_its_origin_kept(run: Run, mirror: Mirror, tm
     assert set(documented) == set(first["origins"][0])
 
 
-def test_a_relative_path_is_one_below_the_working_folder(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "gpqa.csv").write_bytes(GOOD)
-    path = str(tmp_path / "data" / "gpqa.csv")
-    found = run("data/gpqa.csv")
-    assert (found["files"], found["origins"][0]["origin"]) == ({"gpqa": [path]}, path)
+def test_a_relative_path_is_refused_before_anything_is_asked_for(run: Run, mirror: Mirror, tmp_path: Path) -> None:
+    failed = run(mirror.has("/gpqa.csv", GOOD), "data/gpqa.csv")
+    assert "whole paths, found data/gpqa.csv; write the whole path" in failed["msg"]
+    assert mirror.asked == []
+    assert not (tmp_path / "cache").exists()
 
 
 def test_the_first_place_that_has_the_whole_file_is_taken(run: Run, mirror: Mirror, tmp_path: Path) -> None:

@@ -67,9 +67,7 @@ class Bench:
         # A folder as of the managed environment, whose Python notes what each module took.
         self.python = folder / "venv/bin/python"
         self.python.parent.mkdir(parents=True)
-        command = (
-            f'{shlex.quote(sys.executable)} "$@"; rc=$?; times >> {shlex.quote(str(self.log))}; exit $rc'
-        )
+        command = f'{shlex.quote(sys.executable)} "$@"; rc=$?; times >> {shlex.quote(str(self.log))}; exit $rc'
         self.python.write_text(f"#!/bin/bash\n{command}\n")
         self.python.chmod(0o755)
 

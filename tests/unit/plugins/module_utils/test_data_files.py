@@ -18,14 +18,14 @@ def test_the_files_of_all_tasks_in_order() -> None:
     data = {
         "gpqa": ["/srv/gpqa.csv"],
         "aime25": [["https://a.example/x/I.jsonl?download=1", "/srv/one.jsonl"], "https://b.example/II.jsonl#top"],
-        "mmlu": "/srv/mmlu.csv",
+        "mmlu": "~/mmlu.csv",
     }
     found = wanted_files(data, {"aime25": [SUM.upper(), OTHER]})
     assert found == [
         WantedFile("gpqa", ("/srv/gpqa.csv",)),
         WantedFile("aime25", ("https://a.example/x/I.jsonl?download=1", "/srv/one.jsonl"), SUM),
         WantedFile("aime25", ("https://b.example/II.jsonl#top",), OTHER),
-        WantedFile("mmlu", ("/srv/mmlu.csv",)),
+        WantedFile("mmlu", ("~/mmlu.csv",)),
     ]
     assert [file.name for file in found] == ["gpqa.csv", "I.jsonl", "II.jsonl", "mmlu.csv"]
 
@@ -41,6 +41,8 @@ def test_the_files_of_all_tasks_in_order() -> None:
         ),
         ({"gpqa": [["", None]]}, {}, "task gpqa: wanted 1 data file"),
         ({"gpqa": []}, {}, "task gpqa: wanted 1 data file.s., found 0"),
+        ({"gpqa": ["files/x.csv"]}, {}, "wanted addresses .http or https. or whole paths, found files/x.csv;"),
+        ({"gpqa": [["https://a.example/x", "x"]]}, {}, "task gpqa: wanted addresses .* found x; write the whole path"),
         ({"gpqa": ["x"]}, {"gpqa": ["abc"]}, "task gpqa: wanted 1 sha256 checksum.s. of 64 hex digits, found abc"),
         ({"gpqa": ["x"]}, {"gpqa": [SUM, SUM]}, "task gpqa: wanted 1 sha256 checksum"),
         ({"aime25": ["/a/x.jsonl", "/b/x.jsonl"]}, {}, "2 files are named x.jsonl; rename one"),
