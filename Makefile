@@ -98,8 +98,8 @@ bench-eval: setup  ## The eval client against gpt_oss.evals and lm-eval; fails w
 bench-power: setup  ## What the fleet's verdicts find, and how often they are wrong, by simulation; fails where a limit is exceeded (4 minutes)
 	@python=$$(tools/reference.sh) && PYTHONPATH=.ansible/collections $$python tests/bench/power/run.py
 
-bench-fleet: setup  ## What a fleet's size costs the controller; fails where a limit is exceeded
-	@python tests/bench/fleet/aggregate.py
+bench-fleet: setup  ## What a fleet's size costs the controller; fails where a limit is exceeded (10 minutes)
+	@python tests/bench/fleet/aggregate.py && python tests/bench/fleet/playbooks.py
 
 bench-prepare: setup engine  ## A prepared host looked at again: ours against well-known roles
 	@python tests/bench/bench_prepare.py
