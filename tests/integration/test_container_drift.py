@@ -13,7 +13,7 @@ OPTIONS: list[tuple[str, Any, list[str]]] = [
     ("arguments", ["openai/gpt-oss-20b", "--host", "0.0.0.0", "--max-model-len", "4096"], ["arguments"]),
     ("environment", {**simulated(), "VLLM_USE_TRTLLM_ATTENTION": 1}, ["environment"]),
     ("entrypoint", ["/bin/sh", "-c", 'exec vllm serve "$@"', "vllm"], ["entrypoint"]),
-    ("volumes", ["/tmp:/mnt/one:ro"], ["volumes"]),
+    ("volumes", ["/opt:/mnt/one:ro"], ["volumes"]),
     ("python_path", ["/mnt/modules"], ["environment"]),
     ("user", "65534:65534", ["user"]),
     ("ipc_mode", "private", ["ipc_mode"]),
