@@ -4,7 +4,8 @@
 """Internal: progress, decides how much of a long job's progress is shown, and shows it.
 
 The variable gpt_oss_progress says how: `live` shows a line each few seconds, `terse` one line where something new
-begins, `off` none. `auto` is `live` on a terminal and `terse` elsewhere: in CI, and where the output goes to a file.
+begins, `off` none. `auto` is `live` on a terminal and `terse` elsewhere: in CI, under ansible-runner as in AWX, and
+where the output goes to a file.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ INTERVAL = 5.0
 _LINES_A_SECOND = 4.0
 # Asked here, when the strategy loads the plugin: a task's own process has no terminal.
 _ON_TERMINAL = sys.stdout.isatty()
+# ansible-runner gives its playbook a terminal that nobody looks at, and keeps each line as an event.
+_RUNNER = "AWX_ISOLATED_DATA_DIR"
 
 
 def mode_of(asked: str, environment: Mapping[str, str], on_terminal: bool = _ON_TERMINAL) -> str:
@@ -28,8 +31,8 @@ def mode_of(asked: str, environment: Mapping[str, str], on_terminal: bool = _ON_
         raise ValueError(f"gpt_oss_progress must be one of {', '.join(MODES)}; found {asked!r}")
     if asked != "auto":
         return asked
-    in_ci = environment.get("CI", "").lower() not in ("", "0", "false")
-    return "live" if on_terminal and not in_ci else "terse"
+    unwatched = environment.get("CI", "").lower() not in ("", "0", "false") or _RUNNER in environment
+    return "live" if on_terminal and not unwatched else "terse"
 
 
 def interval_of(hosts: int) -> float:

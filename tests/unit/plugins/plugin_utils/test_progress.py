@@ -8,7 +8,9 @@ MODES = [
     ("auto", {}, False, "terse"),
     ("auto", {"CI": "true"}, True, "terse"),
     ("auto", {"CI": "false"}, True, "live"),
+    ("auto", {"AWX_ISOLATED_DATA_DIR": "/runner/artifacts/1"}, True, "terse"),
     ("live", {"CI": "true"}, False, "live"),
+    ("live", {"AWX_ISOLATED_DATA_DIR": "/runner/artifacts/1"}, True, "live"),
     ("off", {}, True, "off"),
 ]
 
