@@ -110,5 +110,8 @@ bench-models: setup engine  ## Models: verification, a run with nothing to do, w
 build:  ## Build the collection's tarball
 	ansible-galaxy collection build --force
 
+ee: setup engine  ## An execution environment with this collection (docs/scale.md): BASE_IMAGE=..., and EE_IMAGE=name, EE_OPTIONS=...
+	@tools/execution_environment.sh "$(BASE_IMAGE)" "$(or $(EE_IMAGE),gpt-oss-fleet/ee:latest)" $(EE_OPTIONS)
+
 .PHONY: help demo clean-demo setup engine test test-all lint sanity unit report-browser sources unit-more differential integration integration-more molecule molecule-more molecule-all \
-  acceptance-vllm acceptance-vllm-main bench bench-eval bench-power bench-fleet bench-prepare bench-models build
+  acceptance-vllm acceptance-vllm-main bench bench-eval bench-power bench-fleet bench-prepare bench-models build ee

@@ -81,4 +81,7 @@ def test_the_tarball_holds_only_the_product(tree: Path) -> None:
     installed = tree / "ansible_collections/gpt_oss/fleet"
     top = {path.name for path in installed.iterdir()}
     assert {"plugins", "roles", "playbooks", "inventories", "README.md", "LICENSE"} <= top
+    # What ansible-builder reads of a collection, and a definition to build with.
+    assert {"meta", "requirements.txt", "bindep.txt", "execution-environment.yml"} <= top
+    assert (installed / "meta" / "execution-environment.yml").is_file()
     assert not top & {"tests", "molecule", "tools", "Makefile", ".ansible", ".venv", ".demo", ".cache"}
