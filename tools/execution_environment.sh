@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 base=${1:-} image=${2:-}
 if [ -z "$base" ] || [ -z "$image" ]; then
-    echo "Wanted: a base image with Python 3.12 or newer and dnf, and a name for the result: make ee BASE_IMAGE=... EE_IMAGE=..." >&2
+    echo "Wanted: a base image with Python 3.11 or newer and dnf, and a name for the result: make ee BASE_IMAGE=... EE_IMAGE=..." >&2
     exit 2
 fi
 shift 2
