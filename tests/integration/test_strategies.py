@@ -20,7 +20,8 @@ CONTEXTS = {"node1": None, "node2": None, "node3": 4096}
 FITTED = 4096 - 60 - 64
 
 
-@pytest.fixture(params=["free", "host_pinned"])
+# The second is a kind of the first.
+@pytest.fixture(params=["free", pytest.param("host_pinned", marks=pytest.mark.slow)])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     """Run a playbook on three hosts of this machine with the strategy; variables of a host by its name."""
 
