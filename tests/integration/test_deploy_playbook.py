@@ -30,6 +30,8 @@ def test_check_mode_on_a_bare_host_changes_nothing(host: Host, tmp_path: Path, e
     assert not engine.containers(all=True, filters={"name": host.server["name"]})
 
 
+# Quicker suites show the same: the demo twice, and the Molecule scenario vllm.
+@pytest.mark.slow
 def test_deployed_unchanged_mended_and_removed(host: Host, tmp_path: Path, engine: docker.APIClient) -> None:
     first = host.play("deploy")
     assert first.returncode == 0, first.stdout
