@@ -44,7 +44,8 @@ def wanted(name: str) -> dict[str, Any]:
         "pull": "never",
         "model": MODEL,
         "arguments": [*ARGUMENTS, "--max-model-len", "4096", *SETTINGS.get(name, "").split()],
-        "environment": {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
+        # The image has no C++ compiler, which PyTorch wants for the ranks of log-probabilities.
+        "environment": {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "TORCH_COMPILE_DISABLE": "1"},
         "volumes": [f"{model}:/model:ro"],
         "port": PORTS[name],
         "gpus": "none",
@@ -70,6 +71,9 @@ def servers() -> Iterator[None]:
                 assert "msg" not in result, result["msg"]
         yield
     finally:
+        for name in PORTS:
+            with (STATE / "logs" / f"vllm-{name}.log").open("w") as log:
+                subprocess.run(["docker", "logs", wanted(name)["name"]], stdout=log, stderr=log, check=False)
         docker("rm", "--force", *(f"{SERVER}-fingerprint-{name}" for name in PORTS))
         shutil.rmtree(SPOILT_MODEL)
 
