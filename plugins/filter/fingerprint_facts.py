@@ -66,7 +66,7 @@ from typing import Any
 _RETURNED: Mapping[str, Any] = {
     "prompts": None,
     "replies": [],
-    "skipped": {},
+    "too_long": {},
     "repeat": None,
     "seconds": 0.0,
     "vllm_version": None,

@@ -25,20 +25,20 @@ Row = dict[str, Any]
 def take(
     api: Api, model: str, repeats: int, salt: Callable[[], str], prompts: Sequence[Prompt] = PROMPTS
 ) -> dict[str, Any]:
-    """Return the fingerprint: `prompts`, `replies`, `skipped` and `repeat`. Raises ApiError and FingerprintError.
+    """Return the fingerprint: `prompts`, `replies`, `too_long` and `repeat`. Raises ApiError and FingerprintError.
 
-    `skipped` maps the name of each text that is longer than the server's context to the server's refusal. `repeat` is
+    `too_long` maps the name of each text that is longer than the server's context to the server's refusal. `repeat` is
     the largest distance of a later round from the first, None where there is one round only.
     """
-    replies, skipped = _round(api, model, salt, prompts)
-    asked = [prompt for prompt in prompts if prompt.name not in skipped]
+    replies, too_long = _round(api, model, salt, prompts)
+    asked = [prompt for prompt in prompts if prompt.name not in too_long]
     if not asked:
-        raise FingerprintError(f"the server's context is too short for each text: {next(iter(skipped.values()))}")
+        raise FingerprintError(f"the server's context is too short for each text: {next(iter(too_long.values()))}")
     again = [distance(_round(api, model, salt, asked)[0], replies) for _repeat in range(1, repeats)]
     return {
         "prompts": {"version": VERSION, "digest": digest(), "names": [prompt.name for prompt in asked]},
         "replies": replies,
-        "skipped": skipped,
+        "too_long": too_long,
         "repeat": max(again, key=lambda each: each.mean).numbers() if again else None,
     }
 
@@ -47,7 +47,7 @@ def _round(
     api: Api, model: str, salt: Callable[[], str], prompts: Sequence[Prompt]
 ) -> tuple[list[Row], dict[str, str]]:
     replies: list[Row] = []
-    skipped: dict[str, str] = {}
+    too_long: dict[str, str] = {}
     for prompt in prompts:
         begun = time.monotonic()
         try:
@@ -55,10 +55,10 @@ def _round(
         except ApiError as exc:
             if not _is_too_long(exc):
                 raise
-            skipped[prompt.name] = str(exc)
+            too_long[prompt.name] = str(exc)
             continue
         replies.append({**reply_row(prompt, body), "seconds": round(time.monotonic() - begun, 3)})
-    return replies, skipped
+    return replies, too_long
 
 
 def _is_too_long(error: ApiError) -> bool:

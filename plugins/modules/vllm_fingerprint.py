@@ -109,7 +109,7 @@ replies:
     seconds:
       description: How long the reply took.
       type: float
-skipped:
+too_long:
   description: Why a text was not compared, by its name. Only texts that are longer than the server's context are.
   returned: success
   type: dict

@@ -53,7 +53,7 @@ def _server(judgement: Judgement) -> dict[str, Any]:
         "repeat": row.get("repeat"),
         "seconds": row.get("seconds") or 0.0,
         "simulated": bool(row.get("simulated")),
-        "skipped": dict(row.get("skipped") or {}),
+        "too_long": dict(row.get("too_long") or {}),
     }
 
 

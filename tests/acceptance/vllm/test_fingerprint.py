@@ -83,7 +83,7 @@ def take(name: str, label: str, repeats: int = 1) -> dict[str, Any]:
     arguments = {"base_url": url, "model": MODEL, "repeats": repeats, "timeout": 600}
     row = module("vllm_fingerprint", arguments, label)
     assert row.get("replies"), row.get("msg")
-    assert not row["skipped"] and not row["simulated"]
+    assert not row["too_long"] and not row["simulated"]
     step(f"{label}: {row['repeat']}", row["seconds"])
     return {**row, "server": name, "model": MODEL}
 

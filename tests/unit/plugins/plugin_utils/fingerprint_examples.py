@@ -40,7 +40,7 @@ def row(shift: float = 0.0, ripple: float = 0.0, flips: int = 0, **about: Any) -
         "gpu_family": "sm100",
         "prompts": {"version": 1, "digest": "d", "names": ["a", "b"]},
         "replies": [reply("a", "code", shift, ripple, flips), reply("b", "languages", shift, ripple, flips)],
-        "skipped": {},
+        "too_long": {},
         "repeat": {"mean": 0.0, "largest": 0.0, "n_top_differ": 0, "n_positions": 112},
         "seconds": 3.0,
         "simulated": False,
