@@ -96,7 +96,9 @@ def test_a_job_tells_its_progress_and_leaves_its_facts(private: Path) -> None:
     events = list(job.events)
     scores = facts(events, "gpt_oss_scores")
     assert {host: rows[0]["n_measured"] for host, rows in scores.items()} == dict.fromkeys(HOSTS, QUESTIONS * REPEATS)
-    (fleet,) = facts(events, "gpt_oss_fleet").values()
+    judged = list(facts(events, "gpt_oss_fleet").values())
+    assert len(judged) == 1
+    fleet = judged[0]
     assert (fleet["verdict"], [each["host"] for each in fleet["hosts"]]) == ("unjudged", list(HOSTS))
 
     # Progress and the verdict are events of their own. The terminal is the runner's: nobody wants each look kept.
