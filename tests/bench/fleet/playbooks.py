@@ -110,7 +110,7 @@ class Bench:
 
     def compare(self, what: str, each: Mapping[int, float]) -> None:
         """Note a problem where hosts of the larger fleet cost more."""
-        small, large = min(each), max(each)
+        small, large = min(each, default=0), max(each, default=0)
         if large > small and each[large] > MOST_GROWTH * each[small]:
             growth = each[large] / each[small]
             self.problems.append(
@@ -192,8 +192,7 @@ def _known(bench: Bench, sizes: Sequence[int]) -> None:
                 continue
             each[what][n] = bench.row(n, what, cost._replace(controller=max(0.0, cost.controller - read.controller)))
     for what, cells in each.items():
-        if cells:
-            bench.compare(what, cells)
+        bench.compare(what, cells)
 
 
 def _play(tasks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
