@@ -5,40 +5,24 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._cache_fleet import fleet_caches
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._cache_table import WIDTH, cache_table
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
-
-ARGUMENT_SPEC: dict[str, dict[str, Any]] = {"hosts": {"type": "list", "elements": "str"}, "path": {"type": "path"}}
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import TableAction
 
 
-class ActionModule(ReportingAction):
+class ActionModule(TableAction):
     """Show the caches. Nothing is sent to any host."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
-        variables = task_vars or {}
-        names = self.names_of(arguments, variables)
-        if not names:
-            raise AnsibleActionFail("There is no host to show: the play has none, and the parameter hosts names none.")
-        report = fleet_caches({name: _host(variables["hostvars"], name) for name in names})
-        report["table"] = cache_table(report, time.time())
-        if self.writes(arguments):
-            path = Path(arguments["path"])
-            write_report(path.parent, {path.name: json.dumps(report, indent=2, sort_keys=True) + "\n"})
-        _show(report)
-        return {"changed": False, "report": report}
+        return self.table_of(task_vars or {}, _host, _report, _show)
 
 
 def _host(hostvars: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -51,6 +35,12 @@ def _host(hostvars: Mapping[str, Any], name: str) -> dict[str, Any]:
         "pruned": plain(own.get("gpt_oss_cache_pruned")) or None,
         "problem": str(own.get("gpt_oss_cache_problem") or ""),
     }
+
+
+def _report(hosts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report with its table."""
+    report = fleet_caches(hosts)
+    return {**report, "table": cache_table(report, time.time())}
 
 
 def _show(report: Mapping[str, Any]) -> None:

@@ -5,40 +5,24 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import TableAction
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._status import fleet_status
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._status_table import status_table
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
 
-ARGUMENT_SPEC: dict[str, dict[str, Any]] = {"hosts": {"type": "list", "elements": "str"}, "path": {"type": "path"}}
 
-
-class ActionModule(ReportingAction):
+class ActionModule(TableAction):
     """Show the servers. Nothing is sent to any host."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
-        variables = task_vars or {}
-        names = self.names_of(arguments, variables)
-        if not names:
-            raise AnsibleActionFail("There is no host to show: the play has none, and the parameter hosts names none.")
-        report = fleet_status({name: _host(variables["hostvars"], name) for name in names})
-        report["table"] = status_table(report["servers"])
-        if self.writes(arguments):
-            path = Path(arguments["path"])
-            write_report(path.parent, {path.name: json.dumps(report, indent=2, sort_keys=True) + "\n"})
-        _show(report)
-        return {"changed": False, "report": report}
+        return self.table_of(task_vars or {}, _host, _report, _show)
 
 
 def _host(hostvars: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -50,6 +34,12 @@ def _host(hostvars: Mapping[str, Any], name: str) -> dict[str, Any]:
         "servers": plain(own.get("gpt_oss_liveness")),
         "problem": str(own.get("gpt_oss_liveness_problem") or ""),
     }
+
+
+def _report(hosts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report with its table."""
+    report = fleet_status(hosts)
+    return {**report, "table": status_table(report["servers"])}
 
 
 def _show(report: Mapping[str, Any]) -> None:

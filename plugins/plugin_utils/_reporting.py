@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,33 @@ class ReportingAction(ActionBase):
     def writes(self, arguments: Mapping[str, Any]) -> bool:
         """Tell whether the report is to be written."""
         return bool(arguments["path"]) and not self._task.check_mode
+
+
+class TableAction(ReportingAction):
+    """An action that shows what is known of all hosts as a table, and writes it as JSON."""
+
+    def table_of(
+        self,
+        task_vars: Mapping[str, Any],
+        known: Callable[[Mapping[str, Any], str], dict[str, Any]],
+        report_of: Callable[[dict[str, dict[str, Any]]], dict[str, Any]],
+        show: Callable[[Mapping[str, Any]], None],
+    ) -> dict[str, Any]:
+        """Return the task's result: the report on what `known` finds of each host in the hosts' variables.
+
+        Raises AnsibleActionFail.
+        """
+        spec = {"hosts": {"type": "list", "elements": "str"}, "path": {"type": "path"}}
+        _result, arguments = self.validate_argument_spec(spec)
+        names = self.names_of(arguments, task_vars)
+        if not names:
+            raise AnsibleActionFail("There is no host to show: the play has none, and the parameter hosts names none.")
+        report = report_of({name: known(task_vars["hostvars"], name) for name in names})
+        if self.writes(arguments):
+            path = Path(arguments["path"])
+            write_report(path.parent, {path.name: json.dumps(report, indent=2, sort_keys=True) + "\n"})
+        show(report)
+        return {"changed": False, "report": report}
 
 
 def write_report(folder: Path, files: Mapping[str, str | None]) -> None:
