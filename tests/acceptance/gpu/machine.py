@@ -80,7 +80,9 @@ class Machine:
         """The seconds that the step has left."""
         return max(1.0, self._end - time.monotonic())
 
-    def entry(self, name: str, gpus: Sequence[str], port: int, *more: str, **options: Any) -> dict[str, Any]:
+    def entry(
+        self, name: str, gpus: Sequence[str], port: int, *more: str, weights: str = "dummy", **options: Any
+    ) -> dict[str, Any]:
         """Return an entry of vllm_servers: dummy weights, few graphs, the GPUs by their nodes, the host's network."""
         volumes = [f"{self.driver_folder}:{self.driver_folder}:ro"] if gpus and self.driver_folder else []
         return {
@@ -94,7 +96,7 @@ class Machine:
             "gpus": ",".join(gpus) or "none",
             "gpu_access": "device_nodes",
             "volumes": volumes,
-            "arguments": ["--load-format", "dummy", "--cudagraph-capture-sizes", *_GRAPHS, *more],
+            "arguments": ["--load-format", weights, "--cudagraph-capture-sizes", *_GRAPHS, *more],
             "environment": _NO_MULTICAST if len(self.gpus) > 1 else {},
             # A dead server stays dead, to be looked at.
             "restart_policy": "no",

@@ -15,15 +15,13 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
+from architecture import END_OF_TEXT, RETURN, SIZES, VOCABULARY, config
 from openai_harmony import HarmonyEncodingName, load_harmony_encoding
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import TikTokenConverter
 
-# Layers and experts, in which alone the two differ.
-SIZES = {"gpt-oss-20b": (24, 32), "gpt-oss-120b": (36, 128)}
-START_OF_TEXT, END_OF_TEXT, RETURN, CALL = 199_998, 199_999, 200_002, 200_012
+START_OF_TEXT, CALL = 199_998, 200_012
 NAMED = {
     START_OF_TEXT: "<|startoftext|>",
     END_OF_TEXT: "<|endoftext|>",
@@ -36,7 +34,6 @@ NAMED = {
     CALL: "<|call|>",
     200_018: "<|endofprompt|>",
 }
-VOCABULARY = 201_088
 # The published o200k_base.tiktoken: what is rebuilt here must be that file, byte for byte.
 RANKS, RANKS_SHA256 = 199_998, "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 # How o200k splits text before the byte-pair merges (tiktoken_ext/openai_public.py in tiktoken).
@@ -55,59 +52,6 @@ SPLIT = "|".join(
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|start|>{{ m.role }}<|message|>{{ m.content }}<|end|>{% endfor %}<|start|>assistant"
 )
-
-
-def config(layers: int, experts: int) -> dict[str, Any]:
-    """Return config.json."""
-    return {
-        "architectures": ["GptOssForCausalLM"],
-        "attention_bias": True,
-        "attention_dropout": 0.0,
-        "eos_token_id": RETURN,
-        "experts_per_token": 4,
-        "head_dim": 64,
-        "hidden_act": "silu",
-        "hidden_size": 2880,
-        "initial_context_length": 4096,
-        "initializer_range": 0.02,
-        "intermediate_size": 2880,
-        "layer_types": ["full_attention" if layer % 2 else "sliding_attention" for layer in range(layers)],
-        "max_position_embeddings": 131_072,
-        "model_type": "gpt_oss",
-        "num_attention_heads": 64,
-        "num_experts_per_tok": 4,
-        "num_hidden_layers": layers,
-        "num_key_value_heads": 8,
-        "num_local_experts": experts,
-        "output_router_logits": False,
-        "pad_token_id": END_OF_TEXT,
-        "quantization_config": {
-            "modules_to_not_convert": [
-                "model.layers.*.self_attn",
-                "model.layers.*.mlp.router",
-                "model.embed_tokens",
-                "lm_head",
-            ],
-            "quant_method": "mxfp4",
-        },
-        "rms_norm_eps": 1e-05,
-        "rope_scaling": {
-            "beta_fast": 32.0,
-            "beta_slow": 1.0,
-            "factor": 32.0,
-            "original_max_position_embeddings": 4096,
-            "rope_type": "yarn",
-            "truncate": False,
-        },
-        "rope_theta": 150_000,
-        "router_aux_loss_coef": 0.9,
-        "sliding_window": 128,
-        "swiglu_limit": 7.0,
-        "tie_word_embeddings": False,
-        "transformers_version": "4.55.0.dev0",
-        "use_cache": True,
-        "vocab_size": VOCABULARY,
-    }
 
 
 def write_vocabulary(path: Path) -> None:

@@ -13,6 +13,7 @@ from client import beside
 from common_steps import CommonSteps
 from machine import LARGE_MODEL, processes
 from record import Step, expect
+from shaped import ShapedSteps
 
 _PAIR, _REPLICA = "acceptance-tp2", "acceptance-20b"
 
@@ -53,8 +54,10 @@ class SeveralSteps(CommonSteps):
             yield Step("fingerprint, two GPUs a server", on(partial(self.fingerprint, together)), 120, served)
         yield Step("worker killed", on(self.worker_killed), 60, served)
         yield Step("teardown, two GPUs a server", on(self.teardown), 60, served)
-        yield from self._large_steps()
         yield from self._replica_steps()
+        if self.has_fingerprint:
+            yield from ShapedSteps(machine, machine.port + 60).steps()
+        yield from self._large_steps()
 
     def _replicas(self, name: str, gpus: list[str], port: int, *more: str, **options: Any) -> dict[str, Any]:
         told = {"tensor_parallel_size": 1, "replicas": len(gpus), "gpu_access": "cdi", "volumes": [], **options}
@@ -80,7 +83,9 @@ class SeveralSteps(CommonSteps):
     def _replica_steps(self) -> Iterator[Step]:
         served, on = ("deploy, a server for each GPU",), partial(self.on, self.all)
         yield Step(served[0], on(partial(self.deploy, "deploy replicas", self.all)), 300, ("models",))
-        yield Step("eval, all replicas together", on(partial(self.evaluate, "eval replicas")), 120, served)
+        yield Step("eval, replicas one by one", on(partial(self.evaluate, "eval replicas")), 120, served)
+        together = partial(self.evaluate, "eval replicas together", evaluate_replicas="together")
+        yield Step("eval, all replicas together", on(together), 120, served)
         yield Step("each replica is on its GPU", self.whose_gpu, 30, served)
         if self.has_fingerprint:
             yield Step("fingerprint, replicas", on(partial(self.fingerprint, self.all)), 120, served)

@@ -40,7 +40,7 @@ stand_up_controller() {
     pip=$(echo "$ACCEPTANCE_KIT"/wheels/environment/pip-*.whl)
     "$ACCEPTANCE_PYTHON" -m venv --without-pip "$home"
     "$home/bin/python" "$pip/pip" install --quiet --no-index --no-deps --no-cache-dir "$ACCEPTANCE_KIT"/wheels/controller/*.whl
-    say "$("$home/bin/ansible" --version | head -1)"
+    say "$("$home/bin/ansible" --version | sed -n 1p)"
 }
 
 # This machine's own root as an image: its Python with torch is the base that vLLM runs on.
