@@ -95,6 +95,9 @@ bench-eval: setup  ## The eval client against gpt_oss.evals and lm-eval; fails w
 	@export REFERENCE_PYTHON=$$(tools/reference.sh || true) RIVALS_PYTHON=$$(tools/rivals.sh || true); \
 	  python tests/bench/evals/run.py
 
+bench-load: setup  ## The eval client with 2,000 requests at once for ten minutes; fails where a sample is lost or memory grows
+	@python tests/bench/load/soak.py
+
 bench-power: setup  ## What the fleet's verdicts find, and how often they are wrong, by simulation; fails where a limit is exceeded (4 minutes)
 	@python=$$(tools/reference.sh) && PYTHONPATH=.ansible/collections $$python tests/bench/power/run.py
 
@@ -114,4 +117,4 @@ ee: setup engine  ## An execution environment with this collection (docs/scale.m
 	@tools/execution_environment.sh "$(BASE_IMAGE)" "$(or $(EE_IMAGE),gpt-oss-fleet/ee:latest)" $(EE_OPTIONS)
 
 .PHONY: help demo clean-demo setup engine test test-all lint sanity unit report-browser sources unit-more differential integration integration-more molecule molecule-more molecule-all \
-  acceptance-vllm acceptance-vllm-main bench bench-eval bench-power bench-fleet bench-prepare bench-models build ee
+  acceptance-vllm acceptance-vllm-main bench bench-eval bench-load bench-power bench-fleet bench-prepare bench-models build ee
