@@ -99,7 +99,7 @@ class Fleet:
 
     def __init__(self, members: Sequence[Unit], limits: Limits) -> None:
         self.members = list(members)
-        self._limits = limits
+        self.limits = limits
         self.builds = {member.build for member in members}
         self.centre = centre_of([member.row["replies"] for member in members])
         self._distances = {member.name: distance(member.row["replies"], self.centre) for member in members}
@@ -112,13 +112,13 @@ class Fleet:
     @property
     def agrees(self) -> bool:
         """Whether most are near the centre; else it stands for nobody."""
-        near = sum(each.mean <= self._limits.ceiling and not each.n_tokens for each in self._distances.values())
+        near = sum(each.mean <= self.limits.ceiling and not each.n_tokens for each in self._distances.values())
         return near * 2 > len(self.members)
 
     def compare(self, unit: Unit) -> Comparison:
         """Return the unit against the centre."""
         same_build = self.builds <= {unit.build}
-        floor = self._limits.floor if same_build else self._limits.other_build
+        floor = self.limits.floor if same_build else self.limits.other_build
         others = [self._distances[other.name].mean for other in self.others(unit)]
         found = self._distances.get(unit.name) or distance(unit.row["replies"], self.centre)
         against = Against("fleet", len(others))
@@ -127,5 +127,5 @@ class Fleet:
         spread = statistics.median(others)
         mad = statistics.median(abs(value - spread) for value in others)
         usual = spread + _MADS * _MAD_TO_SD * mad
-        allowed = max(floor, min(self._limits.ceiling, usual))
-        return Comparison(against, found, allowed, spread, max(self._limits.notable, usual) if same_build else math.inf)
+        allowed = max(floor, min(self.limits.ceiling, usual))
+        return Comparison(against, found, allowed, spread, max(self.limits.notable, usual) if same_build else math.inf)

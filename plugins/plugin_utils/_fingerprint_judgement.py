@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._fingerprint_distance import distance
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._fingerprint_distance import Distance, distance
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._extra_findings import ExtraFinding
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fingerprint_fleet import (
     USUAL_LIMITS,
@@ -27,6 +27,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fingerprint_words i
     difference_words,
     pair_words,
     repeat_words,
+    unsteady_words,
     with_place,
 )
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import (
@@ -39,16 +40,22 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import (
 )
 
 Row = Mapping[str, Any]
+# So many times its difference from itself may a server differ from others before that is more than unsteadiness.
+_UNSTEADY = 3
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A server's verdict with its reasons, and the numbers of the comparison that decided."""
+    """A server's verdict with its reasons, and the numbers of the comparison that decided.
+
+    `undecided`: servers differ, and it cannot be told from them which one is off.
+    """
 
     unit: Unit
     verdict: str
     reasons: Sequence[str]
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    undecided: bool = False
 
 
 def judge(
@@ -67,7 +74,10 @@ def judge(
 def _judge(unit: Unit, fleets: Mapping[tuple[Any, ...], Fleet], baseline: Sequence[Unit], limits: Limits) -> Judgement:
     if not unit.row.get("replies"):
         return Judgement(unit, MISSING, [str(unit.row.get("problem") or "no fingerprint was taken")])
-    found = [*_of_itself(unit, limits), *_of_fleet(unit, fleets.get(unit.like)), *_of_baseline(unit, baseline, limits)]
+    told = _of_baseline(unit, baseline, limits)
+    # What was accepted decides where the fleet cannot.
+    fleet = [each for each in _of_fleet(unit, fleets.get(unit.like)) if not (told and each.undecided)]
+    found = [*_of_itself(unit, limits), *fleet, *told]
     if not found:
         return Judgement(unit, UNJUDGED, ["there is no other server like it, and no baseline"])
     verdict = worst(each.verdict for each in found)
@@ -91,15 +101,16 @@ def _of_fleet(unit: Unit, fleet: Fleet | None) -> list[Judgement]:
         return [_of_two(unit, others[0], comparison)]
     if not fleet.agrees:
         words = f"no verdict: the {len(fleet.members)} servers that are alike do not agree with each other"
-        return [Judgement(unit, SUSPECT, [words], _numbers(comparison))]
-    return [_verdict(unit, comparison, others[0].row)]
+        return [Judgement(unit, SUSPECT, [words], _numbers(comparison), undecided=True)]
+    return [_verdict(unit, comparison, others[0].row, fleet.limits)]
 
 
 def _of_two(unit: Unit, other: Unit, comparison: Comparison) -> Judgement:
     """Of two that differ nobody can say which one is off. Each is half of their distance from the middle."""
     apart = replace(comparison, distance=distance(unit.row["replies"], other.row["replies"]))
     verdict = GOOD if apart.verdict == GOOD else SUSPECT
-    return Judgement(unit, verdict, [pair_words(apart.distance, f"{other.host}/{other.server}")], _numbers(apart))
+    words = pair_words(apart.distance, f"{other.host}/{other.server}")
+    return Judgement(unit, verdict, [words], _numbers(apart), undecided=verdict != GOOD)
 
 
 def _of_baseline(unit: Unit, baseline: Sequence[Unit], limits: Limits) -> list[Judgement]:
@@ -109,14 +120,25 @@ def _of_baseline(unit: Unit, baseline: Sequence[Unit], limits: Limits) -> list[J
     kept = next((kept for kept in alike if kept.build == unit.build), alike[0])
     allowed = limits.floor if kept.build == unit.build else limits.other_build
     found = distance(unit.row["replies"], kept.row["replies"])
-    return [_verdict(unit, Comparison(Against("baseline"), found, allowed), kept.row)]
+    return [_verdict(unit, Comparison(Against("baseline"), found, allowed), kept.row, limits)]
 
 
-def _verdict(unit: Unit, comparison: Comparison, other: Row) -> Judgement:
-    words = difference_words(
-        comparison.against, comparison.distance, comparison.spread, unit.row, other, comparison.verdict
-    )
-    return Judgement(unit, comparison.verdict, [words], _numbers(comparison))
+def _verdict(unit: Unit, comparison: Comparison, other: Row, limits: Limits) -> Judgement:
+    unsteady = comparison.verdict == BAD and _differs_from_itself_as_much(unit, comparison.distance, limits)
+    verdict = SUSPECT if unsteady else comparison.verdict
+    words = difference_words(comparison.against, comparison.distance, comparison.spread, unit.row, other, verdict)
+    if unsteady:
+        words += unsteady_words(unit.row["repeat"])
+    return Judgement(unit, verdict, [words], _numbers(comparison))
+
+
+def _differs_from_itself_as_much(unit: Unit, found: Distance, limits: Limits) -> bool:
+    """Whether a difference that may be rounding is no larger than a few times that from one round to the next.
+
+    A server that computes other requests too rounds otherwise from round to round (docs/real_gpus.md).
+    """
+    itself = (unit.row.get("repeat") or {}).get("mean", 0.0)
+    return found.n_tokens == 0 and found.mean <= min(limits.ceiling, _UNSTEADY * itself)
 
 
 def _numbers(comparison: Comparison) -> dict[str, Any]:

@@ -56,11 +56,20 @@ def repeat_words(repeat: Row) -> str:
     )
 
 
+def unsteady_words(repeat: Row) -> str:
+    """Return that a server differs from itself as much, and what to do then."""
+    return (
+        f"; from one round to the next it differs from itself by {repeat['mean']:.3f}, as one that answers other "
+        "requests does: take it again while it is idle"
+    )
+
+
 def with_place(reasons: Sequence[str], row: Row, n_good: int, n_bad: int) -> list[str]:
     """Return the reasons; the first ends in what to blame, where the other servers of the host tell."""
     gpus = str(row.get("gpus") or "")
     if n_good and gpus and gpus not in ("all", "none"):
-        words = f"; the host's other {n_good} servers agree, so look at GPU {gpus}"
+        others = "other server agrees" if n_good == 1 else f"other {n_good} servers agree"
+        words = f"; the host's {others}, so look at GPU {gpus}"
     elif not n_good and n_bad > 1:
         words = f"; all {n_bad} servers of the host differ, so it is no single GPU"
     else:

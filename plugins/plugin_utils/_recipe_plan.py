@@ -52,7 +52,8 @@ def choose(
     """Choose recipe, version, row and profile; None when there is none."""
     model = options.get("model", "")
     if model and model not in catalogue.models:
-        problems.append(f"unknown model '{model}'{suggestion(model, catalogue.models)}")
+        known = suggestion(model, catalogue.models)
+        problems.append(f"unknown model '{model}'{known} (vllm_extra_models takes others)")
     name = _recipe_name(options, given, catalogue, site)
     recipe = catalogue.recipes.get(name)
     if recipe is None:

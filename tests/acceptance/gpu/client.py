@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,7 +13,7 @@ from machine import HERE, MODEL, Machine
 QUESTIONS = HERE.parent / "vllm/files/gpqa.csv"
 # Requests at once, repeats of the eight questions, and tokens of each reply.
 CONCURRENCY, REPEATS, TOKENS = 128, 128, 256
-WARM_UPS, TURNS = 2, 3
+WARM_UPS, TURNS = 2, 4
 # The eval asks for whole replies. The bench asks for streams unless told otherwise, which costs the server more.
 _BODY = '{"reasoning_effort": "low", "stream": false, "stream_options": null}'
 
@@ -20,7 +21,8 @@ _BODY = '{"reasoning_effort": "low", "stream": false, "stream_options": null}'
 def beside(machine: Machine, server: str, port: int) -> dict[str, Any]:
     """Ask a server the same prompts by both, in turn, at the same concurrency; the medians are compared.
 
-    A young server gets faster for its first thousands of requests, hence the rounds before and the turns.
+    What is compared is what the server's own counters say, while it has nearly all requests that it may have. A young
+    server gets faster for its first thousands of requests, hence the rounds before and the turns.
     """
     entry = next(entry for entry in machine.servers if entry["port"] == port)
     # One of several replicas is asked alone, as the bench asks it.
@@ -28,14 +30,21 @@ def beside(machine: Machine, server: str, port: int) -> dict[str, Any]:
     count = load.write_prompts(machine.state / "huggingface/prompts.jsonl", QUESTIONS, REPEATS)
     found: dict[str, Any] = {"prompts": count, "concurrency": CONCURRENCY, "reply_tokens": TOKENS}
     for number in range(WARM_UPS):
-        found[f"warm-up {number + 1}"] = _client(machine, f"warm-up-{number + 1}")
+        found[f"warm-up {number + 1}"] = _client(machine, f"warm-up-{number + 1}", port)
     for number in range(1, TURNS + 1):
-        found[f"bench {number}"] = _bench(machine, server, port, count)
-        found[f"client {number}"] = _client(machine, f"client-{number}")
-    clients = [found[f"client {number}"].get("requests_per_second") or 0 for number in range(1, TURNS + 1)]
-    benches = [found[f"bench {number}"].get("request_throughput_req_s") or 0 for number in range(1, TURNS + 1)]
-    found["requests per second"] = {"client": clients, "bench": benches}
-    found["client over bench"] = round(median(clients) / median(benches), 4) if all(benches) else None
+        asking = {
+            f"bench {number}": partial(_bench, machine, server, port, count),
+            f"client {number}": partial(_client, machine, f"client-{number}", port),
+        }
+        # Each goes first as often, as the server gets faster meanwhile.
+        for name in asking if number % 2 else reversed(asking):
+            found[name] = asking[name]()
+    speeds = {
+        who: [found[f"{who} {number}"]["while_full"].get("tokens_per_second", 0) for number in range(1, TURNS + 1)]
+        for who in ("client", "bench")
+    }
+    found["tokens per second"] = speeds
+    found["client over bench"] = round(median(speeds["client"]) / (median(speeds["bench"]) or 1), 4)
     return found
 
 
@@ -43,10 +52,11 @@ def _without_replicas(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != "replicas"}
 
 
-def _client(machine: Machine, name: str) -> dict[str, Any]:
+def _client(machine: Machine, name: str, port: int) -> dict[str, Any]:
     folder = machine.state / "evaluations" / name
-    watch = load.ClientWatch(folder)
+    watch, server = load.ClientWatch(folder), load.ServerWatch(port)
     watch.start()
+    server.start()
     told = {
         "evaluate_tasks": ["gpqa"],
         "evaluate_reasoning_efforts": ["low"],
@@ -58,7 +68,8 @@ def _client(machine: Machine, name: str) -> dict[str, Any]:
         "evaluate_report_path": str(machine.state / f"report-{name}"),
     }
     run = machine.playbook("evaluate", f"evaluate {name}", told)
-    return load.window(_journals(folder)) | {"client": watch.end(), "playbook_seconds": round(run.seconds, 1)}
+    seen = {"client": watch.end(), "while_full": server.end(CONCURRENCY)}
+    return load.window(_journals(folder)) | seen | {"playbook_seconds": round(run.seconds, 1)}
 
 
 def _journals(folder: Path) -> list[Path]:
@@ -72,5 +83,8 @@ def _bench(machine: Machine, server: str, port: int, count: int) -> dict[str, An
     command += ["--dataset-name", "custom", "--dataset-path", "/root/.cache/huggingface/prompts.jsonl"]
     command += ["--skip-chat-template", "--disable-shuffle", "--custom-output-len", str(TOKENS), "--disable-tqdm"]
     command += ["--num-prompts", str(count), "--max-concurrency", str(CONCURRENCY), "--temperature", "1.0"]
+    watch = load.ServerWatch(port)
+    watch.start()
     run = machine.command("vllm bench serve", [*command, "--extra-body", _BODY])
-    return {"rc": run.rc, **load.bench_numbers(run.output)} | ({} if run.rc == 0 else {"said": run.output[-400:]})
+    seen = {"rc": run.rc, "while_full": watch.end(CONCURRENCY)}
+    return {**seen, **load.bench_numbers(run.output)} | ({} if run.rc == 0 else {"said": run.output[-400:]})

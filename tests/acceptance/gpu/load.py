@@ -10,11 +10,11 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from machine import ROOT
 
@@ -64,6 +64,74 @@ def in_background(port: int, model: str) -> Iterator[None]:
     finally:
         over.set()
         asking.join(30)
+
+
+class Look(NamedTuple):
+    """What a server's counters said: monotonic seconds, requests that it has, tokens generated since its start."""
+
+    at: float
+    requests: float
+    tokens: float
+
+
+_COUNTED = {
+    "vllm:num_requests_running": "requests",
+    "vllm:num_requests_waiting": "requests",
+    "vllm:generation_tokens_total": "tokens",
+}
+
+
+def look(metrics: str, at: float) -> Look:
+    """Return what a server's metrics say."""
+    sums = {"requests": 0.0, "tokens": 0.0}
+    for line in metrics.splitlines():
+        name, _brace, rest = line.partition("{")
+        if name in _COUNTED:
+            sums[_COUNTED[name]] += float(rest.rpartition(" ")[2])
+    return Look(at, **sums)
+
+
+def while_full(looks: Sequence[Look], concurrency: int) -> dict[str, float]:
+    """Return tokens a second from the first look at which a server had nearly all requests at once to the last one.
+
+    Left out are the beginning and the last wave, in which a single request that is asked again, or is slow, leaves the
+    server all but idle: with eight waves it is an eighth of the time.
+    """
+    full = [each for each in looks if each.requests >= 0.9 * concurrency]
+    if len(full) < 2 or full[-1].at == full[0].at:
+        return {}
+    seconds = full[-1].at - full[0].at
+    within = [each.requests for each in looks if full[0].at <= each.at <= full[-1].at]
+    return {
+        "seconds": round(seconds, 2),
+        "tokens_per_second": round((full[-1].tokens - full[0].tokens) / seconds, 1),
+        "requests_under_way": round(sum(within) / len(within), 1),
+    }
+
+
+class ServerWatch(threading.Thread):
+    """Reads a server's counters four times a second."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self._url = f"http://127.0.0.1:{port}/metrics"
+        self._over = threading.Event()
+        self.looks: list[Look] = []
+
+    def run(self) -> None:
+        """Look until told to end."""
+        while not self._over.wait(0.25):
+            try:
+                with urllib.request.urlopen(self._url, timeout=10) as reply:
+                    self.looks.append(look(reply.read().decode(), time.monotonic()))
+            except OSError:
+                continue
+
+    def end(self, concurrency: int) -> dict[str, float]:
+        """End, and return the speed while the server had nearly all requests."""
+        self._over.set()
+        self.join(30)
+        return while_full(self.looks, concurrency)
 
 
 class ClientWatch(threading.Thread):

@@ -60,7 +60,7 @@ class SeveralSteps(CommonSteps):
         yield from self._large_steps()
 
     def _replicas(self, name: str, gpus: list[str], port: int, *more: str, **options: Any) -> dict[str, Any]:
-        told = {"tensor_parallel_size": 1, "replicas": len(gpus), "gpu_access": "cdi", "volumes": [], **options}
+        told = {"tensor_parallel_size": 1, "replicas": len(gpus), **self.machine.cdi, **options}
         return self.machine.entry(name, gpus, port, *more, **told)
 
     def _large_steps(self) -> Iterator[Step]:

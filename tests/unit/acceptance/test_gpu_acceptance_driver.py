@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cdi import specification
 from fat_binaries import Entry, containers, unwanted
-from load import bench_numbers, window
+from load import Look, bench_numbers, look, while_full, window
 from record import Record, Step, StepFailed
 
 
@@ -71,6 +71,20 @@ def test_the_window_of_an_eval_is_from_its_first_request_to_its_last_reply(tmp_p
     found = window([journal])
     assert (found["requests"], found["seconds"], found["requests_per_second"]) == (2, 4.0, 0.5)
     assert (found["completion_tokens"], found["outcomes"]) == (10, {"truncated": 2})
+
+
+def test_the_speed_of_a_server_is_that_while_it_has_nearly_all_requests() -> None:
+    text = (
+        "# HELP vllm:num_requests_running ...\n"
+        'vllm:num_requests_running{engine="0",model_name="a b"} 7.0\n'
+        'vllm:num_requests_waiting{engine="0"} 2.0\n'
+        'vllm:num_requests_waiting_by_reason{engine="0",reason="x"} 2.0\n'
+        'vllm:generation_tokens_total{engine="0"} 1.5e+03\n'
+    )
+    assert look(text, 5.0) == Look(5.0, 9.0, 1500.0)
+    looks = [Look(*each) for each in ((0, 2, 0), (1, 9, 100), (2, 3, 200), (3, 10, 500), (4, 1, 520), (5, 1, 540))]
+    assert while_full(looks, 10) == {"seconds": 2, "tokens_per_second": 200.0, "requests_under_way": 7.3}
+    assert while_full(looks[:2], 10) == {}
 
 
 def test_a_cdi_specification_names_each_gpu_and_all_of_them() -> None:

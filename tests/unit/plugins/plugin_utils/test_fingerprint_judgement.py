@@ -11,6 +11,10 @@ GOOD = [row(ripple=0.001 * number) for number in range(5)]
 NONE: dict[str, Any] = {"server": "s", "problem": "connection refused", "replies": []}
 
 
+def repeat(mean: float) -> dict[str, Any]:
+    return {"mean": mean, "largest": 3.0, "n_top_differ": 9, "n_positions": 112}
+
+
 def verdicts(*rows: dict[str, Any], against: list[dict[str, Any]] | None = None, **options: Any) -> list[str]:
     own = units(*rows)
     peers = own if against is None else [Unit(f"p{number}", each) for number, each in enumerate(against)]
@@ -83,6 +87,15 @@ def test_a_new_host_against_accepted_ones(new: dict[str, Any], against: list[dic
         ([row(0.3), row(0.3), row(0.3)], [row()], ["bad"] * 3),
         ([row(0.05)], [row(vllm_version="0.31.0")], ["good"]),
         ([row()], [row(model="other")], ["unjudged"]),
+        # Of two that differ the baseline tells which one is off, and of four halves which half.
+        ([row(), row(0.3)], [row()], ["good", "bad"]),
+        ([row(), row(), row(0.3), row(0.3)], [row()], ["good", "good", "bad", "bad"]),
+        ([row(), row(0.3)], [row(model="other")], ["suspect", "suspect"]),
+        # What a server differs from itself by is no evidence; more than 0.1 is never excused.
+        ([row(0.05)], [row()], ["bad"]),
+        ([row(0.05, repeat=repeat(0.04))], [row()], ["suspect"]),
+        ([row(0.05, repeat=repeat(0.01))], [row()], ["bad"]),
+        ([row(0.15, repeat=repeat(0.09))], [row()], ["bad"]),
     ],
 )
 def test_a_baseline_judges_too(rows: list[dict[str, Any]], baseline: list[dict[str, Any]], expected: list[str]) -> None:
@@ -101,7 +114,8 @@ def reason(*rows: dict[str, Any]) -> str:
         (row(0.3), "wrong weights, revision or MoE mode, or a computing error"),
         (row(0.3, revision="r2"), "its revision is r2, not r1"),
         (row(0.3, image_digest="sha256:2"), "its image is sha256:2, not sha256:1"),
-        (row(repeat={"mean": 0.2, "largest": 3, "n_top_differ": 9, "n_positions": 112}), "differs from its own"),
+        (row(repeat=repeat(0.2)), "differs from its own"),
+        (row(0.05, repeat=repeat(0.04)), "differs from itself by 0.040, as one that answers other requests does"),
     ],
 )
 def test_reasons(bad: dict[str, Any], words: str) -> None:
@@ -120,6 +134,7 @@ def replicas(*shifts: float) -> list[Unit]:
     ("own", "others", "words"),
     [
         (replicas(0.0, 0.0, 0.3, 0.0), [], "the host's other 3 servers agree, so look at GPU 2"),
+        (replicas(0.0, 0.3), units(*GOOD), "the host's other server agrees, so look at GPU 1"),
         (replicas(0.3, 0.3, 0.3), units(*GOOD), "all 3 servers of the host differ, so it is no single GPU"),
         (replicas(0.3), units(*GOOD), "or a computing error"),
     ],

@@ -116,8 +116,14 @@ def test_recipe_image_and_version(options: dict[str, Any], recipe: str, image: s
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"model": "openai/gpt-oss-20"}, "unknown model 'openai/gpt-oss-20'; did you mean 'openai/gpt-oss-20b'?"),
-        ({"model": "llama"}, "unknown model 'llama'; known: openai/gpt-oss-120b, openai/gpt-oss-20b"),
+        (
+            {"model": "openai/gpt-oss-20"},
+            "unknown model 'openai/gpt-oss-20'; did you mean 'openai/gpt-oss-20b'? (vllm_extra_models takes others)",
+        ),
+        (
+            {"model": "llama"},
+            "unknown model 'llama'; known: openai/gpt-oss-120b, openai/gpt-oss-20b (vllm_extra_models takes others)",
+        ),
         ({"recipe": "2025-8"}, "unknown recipe '2025-8'; did you mean '2025-08'?"),
         ({"tensor_paralel_size": 2}, "unknown key 'tensor_paralel_size'; did you mean 'tensor_parallel_size'?"),
         ({"moe_activation": "fp8"}, "moe_activation must be one of bf16, mxfp8; found 'fp8'"),
