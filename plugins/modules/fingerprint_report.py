@@ -17,8 +17,9 @@ description:
     and mode of the mixture of experts), and with accepted ones of before.
   - A server is bad whose log-probabilities differ by more than the fleet's own spread allows (median + 6 MAD of the
     others), and by more than O(tolerance), or that does not agree with itself. One that differs less, but more than the
-    others do, is suspect; of only two that differ both are. One that nothing can be compared with is unjudged, one
-    without a fingerprint is missing.
+    others do, is suspect; of only two that differ both are, where no baseline tells which one is off. So is one that
+    differs by no more than three times what it differs from itself. One that nothing can be compared with is unjudged,
+    one without a fingerprint is missing.
   - The reason names the GPU where a host has several servers and only those on one GPU differ.
   - Runs on the controller and connects to no host. Does not fail for what was found.
 options:
