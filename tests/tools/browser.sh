@@ -11,11 +11,11 @@ import tomllib
 print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["browser"]))
 PY
 
-chromium() {
+install_chromium() {
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null
 }
 if [ -z "${CHROMIUM:-}" ] && ! command -v chromium chromium-browser >/dev/null && command -v apt-get >/dev/null; then
     echo "Installing system packages: chromium"
-    (chromium) || echo "chromium could not be installed"
+    (install_chromium) || echo "chromium could not be installed"
 fi
