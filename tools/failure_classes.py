@@ -27,7 +27,7 @@ HERE = "this collection"
 
 
 class Section(NamedTuple):
-    """A table: what it is about, and its rows. `searched` says what the rows' patterns are searched in, if in a text."""
+    """A table: what it is about, and its rows. `searched` is the text that the rows' patterns are searched in."""
 
     title: str
     what: str

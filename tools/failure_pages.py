@@ -40,8 +40,8 @@ def words_page(data: Mapping[str, Any]) -> str:
     lines = [
         "# Failure classes by words",
         "",
-        "Search this page for a word of the message, an exit code or a number of an HTTP status. By kind, with causes and",
-        "remedies: [failures.md](../failures.md).",
+        "Search this page for a word of the message, an exit code or a number of an HTTP status. By kind, with causes",
+        "and remedies: [failures.md](../failures.md).",
         "",
         "| class | words | table |",
         "| --- | --- | --- |",

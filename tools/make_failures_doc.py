@@ -24,9 +24,9 @@ HEAD = """\
 # When a server does not start
 
 `vllm_container`, and so the role vllm and the playbooks, name the class of a failure (`diagnosis`), its `cause`, the
-`remedy`, and the class's page here (`docs`); beside them `stage`, `exit_code` and the end of the `log`. The container is
-left as it died. Below is every class; by other words: [failures/README.md](failures/README.md). In a cause, … stands for
-what is known only then: the flag, the file, the GiB.
+`remedy`, and the class's page here (`docs`); beside them `stage`, `exit_code` and the end of the `log`. The container
+is left as it died. Below is every class; by other words: [failures/README.md](failures/README.md). In a cause, …
+stands for what is known only then: the flag, the file, the GiB.
 
 1. Find the class of the message here and do what its row says; its page says what to look at.
 2. `unknown`: read the log above its end. vLLM writes the true cause *above* "Engine core initialization failed".

@@ -11,7 +11,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._failure_page import
 
 
 class ContainerError(Exception):
-    """The wanted state was not reached. `details` are result values, with `docs` where the failure's class has a page."""
+    """The wanted state was not reached. `details` are result values; `docs` is the page of the failure's class."""
 
     def __init__(self, message: str, **details: Any) -> None:
         page = page_of(details.get("diagnosis"))

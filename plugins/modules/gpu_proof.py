@@ -146,8 +146,8 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import Diagnosis
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._gpu_nodes import NodesError, with_gpu_nodes
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._failure_page import page_of, with_page
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._gpu_nodes import NodesError, with_gpu_nodes
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._gpu_proof import (
     diagnose_engine,
     docker_command,
