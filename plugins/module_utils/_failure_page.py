@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._cuda_errors import CUDA_CAUSES
@@ -30,9 +29,9 @@ PROOF = ("libcuda_missing", "libcuda_broken", "gpus_missing", "gpus_too_many", "
 
 def classes() -> frozenset[str]:
     """Return the names of all classes of failures that a result can have as its `diagnosis`."""
-    rows = (*FAILURES, *KERNEL, *ENGINE_FAILURES, *EXITS, *CONCERNS, *ENGINE_CAUSES, *CUDA_CAUSES.values())
-    hangs: Iterable[str] = (*(row.name for row in HANGS), *HANG_STAGES)
-    return frozenset({row.name for row in rows} | {f"hangs_in_{name}" for name in hangs} | {*OWN, *PROOF})
+    rows = (*FAILURES, *KERNEL, *ENGINE_FAILURES, *EXITS, *CONCERNS, *ENGINE_CAUSES)
+    told = {row.name for row in rows} | {known.name for known in CUDA_CAUSES.values()} | {*OWN, *PROOF}
+    return frozenset(told | {f"hangs_in_{name}" for name in (*(row.name for row in HANGS), *HANG_STAGES)})
 
 
 _CLASSES = classes()
