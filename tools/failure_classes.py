@@ -130,8 +130,13 @@ def sections() -> tuple[Section, ...]:
 
 
 def load() -> dict[str, Any]:
-    """Return what tools/failures.yml says beside the tables."""
-    return dict(yaml.safe_load((ROOT / "tools" / "failures.yml").read_text(encoding="utf-8")))
+    """Return what tools/failures.yml says beside the tables. Ends the program where a class of the tables is missing."""
+    data = dict(yaml.safe_load((ROOT / "tools" / "failures.yml").read_text(encoding="utf-8")))
+    missing = sorted({row.name for section in sections() for row in section.rows} - set(data["classes"]))
+    if missing:
+        wanted = "give each its `related` and `words` there, and `means` and `look` where there is something to say"
+        raise SystemExit(f"tools/failures.yml, classes: expected {', '.join(missing)}, found nothing of them; {wanted}")
+    return data
 
 
 def rows_of(name: str) -> Iterable[tuple[Section, Failure]]:

@@ -20,11 +20,12 @@ SHELLS = ("sh", "bash", "shell", "console")
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code: its language ("" where none is named), its text without indentation, the line it begins at."""
+    """A block of code: its language ("" where none is named), its text without indentation, the text's first line."""
 
     language: str
     text: str
     line: int
+    fenced: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def blocks(text: str) -> list[Block]:
                 (at for at in range(number + 1, len(lines)) if lines[at].strip().startswith(fence[2])), len(lines)
             )
             body = [line.removeprefix(fence[1]) for line in lines[number + 1 : end]]
-            found.append(Block(fence[3].split(" ")[0], "\n".join(body), number + 1))
+            found.append(Block(fence[3].split(" ")[0], "\n".join(body), number + 2))
             number = end + 1
             continue
         depth = _code_depth(lines, number)
@@ -62,7 +63,7 @@ def blocks(text: str) -> list[Block]:
             while end < len(lines) and (not lines[end].strip() or _indentation(lines[end]) >= depth):
                 end += 1
             body = [line[depth:] for line in lines[number:end]]
-            found.append(Block("", "\n".join(body).rstrip(), number + 1))
+            found.append(Block("", "\n".join(body).rstrip(), number + 1, fenced=False))
             number = end
             continue
         number += 1
@@ -89,29 +90,33 @@ def _indentation(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def commands(text: str, page: str, programs: Iterable[str]) -> list[Command]:
-    """Return the commands of a page: of its shell blocks, and of spans of code that begin with `spans`.
+def commands(text: str, page: str, programs: Iterable[str], inline: Iterable[str] = ()) -> list[Command]:
+    """Return the commands of a page: of its shell blocks, and of spans of code that begin with one of `inline`.
 
     A block without a language is one of the shell where its first line begins with a known program.
     """
-    known = tuple(programs)
-    found = [command for block in blocks(text) if _is_shell(block, known) for command in _of_block(block, page)]
+    known, within = tuple(programs), tuple(inline)
+    found = [command for block in blocks(text) if is_shell(block, known) for command in _of_block(block, page)]
     for line, span in spans(text):
-        if span.split(" ")[0] in known and " " in span:
+        if span.split(" ")[0] in within and " " in span:
             found.append(Command(" ".join(span.split()), page, line))
     return found
 
 
-def _is_shell(block: Block, programs: tuple[str, ...]) -> bool:
-    if block.language:
-        return block.language in SHELLS
-    first = next((line for line in block.text.split("\n") if line.strip() and not line.startswith("#")), "")
-    return first.split(" ")[0] in programs
+def is_shell(block: Block, programs: Iterable[str]) -> bool:
+    """Tell whether a block holds commands."""
+    return block.language in SHELLS if block.language else first_word(block) in programs
+
+
+def first_word(block: Block) -> str:
+    """Return the first word of a block, less comments."""
+    lines = [line for line in block.text.split("\n") if line.strip() and not line.startswith("#")]
+    return lines[0].split()[0] if lines else ""
 
 
 def _of_block(block: Block, page: str) -> Iterator[Command]:
     whole, begin = "", 0
-    for number, line in enumerate(block.text.split("\n"), block.line + 1):
+    for number, line in enumerate(block.text.split("\n"), block.line):
         if block.language == "console":
             if not whole and not line.startswith("$ "):
                 continue
@@ -150,9 +155,8 @@ def prose(text: str) -> str:
     """Return a page without its blocks of code, line by line as it was."""
     lines = text.split("\n")
     for block in blocks(text):
-        fenced = bool(_FENCE.match(lines[block.line - 1]))
-        last = block.line + block.text.count("\n") + (2 if fenced else 0)
-        for number in range(block.line - 1, min(last, len(lines))):
+        first, last = block.line - 1, block.line + block.text.count("\n")
+        for number in range(first - block.fenced, min(last + block.fenced, len(lines))):
             lines[number] = ""
     return "\n".join(lines)
 

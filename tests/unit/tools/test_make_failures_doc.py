@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import failure_classes
 import failure_pages
 import make_failures_doc as tool
 import pytest
@@ -39,6 +40,13 @@ def test_what_is_said_beside_the_tables_fits_them() -> None:
         assert set(own.get("look", [])) <= set(data["commands"]), name
     used = {name for own in (*data["classes"].values(), *data["tables"].values()) for name in own.get("look", [])}
     assert used == set(data["commands"])
+
+
+def test_a_class_that_nothing_is_said_of_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = sections()[0]._replace(rows=(tables.Failure("new_class", "", "", "", ""),))
+    monkeypatch.setattr(failure_classes, "sections", lambda: (new,))
+    with pytest.raises(SystemExit, match="expected new_class, found nothing of them; give each its `related`"):
+        load()
 
 
 def test_a_page() -> None:

@@ -1,0 +1,114 @@
+"""The documentation's commands as they stand there, on two simulated hosts of this machine, one after the other.
+
+Which, in what order, and what they must say: tests/docs/commands.yml. What is not run is checked by tests/docs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from conftest import MODEL, ROOT, simulated
+from playbook_host import this_machine
+
+sys.path.insert(0, str(ROOT / "tests" / "docs"))
+
+from doc_pages import Command  # noqa: E402
+from doc_rules import Rule, to_run  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+RUN = list(to_run())
+# The server of the pages, of the host whose commands they show.
+SERVER, SHOWN = "gpt-oss-120b", "b200-02"
+DATA = ROOT / "inventories" / "demo" / "files"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A folder with an inventory of simulated hosts, in which commands are typed."""
+
+    folder: Path
+    prefix: str
+
+    def type(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command; the server of the pages is the shown host's."""
+        return subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command.replace(SERVER, f"{self.prefix}-{SHOWN}")],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+
+def variables(folder: Path, prefix: str, image: str) -> dict[str, Any]:
+    """Return the variables of all hosts: this machine, a server of the simulator each, and a short eval."""
+    mounted = {"gpqa": ["/data/gpqa_demo.csv"]}
+    return {
+        **this_machine(folder / "{{ inventory_hostname }}", folder / "venv"),
+        "gpt_oss_throttle": 1,
+        "hf_cache_models": [{"repo_id": MODEL, "source": str(DATA / "model")}],
+        "vllm_servers": [
+            {
+                "name": f"{prefix}-{{{{ inventory_hostname }}}}",
+                "model": MODEL,
+                "image": image,
+                "pull": "never",
+                "vllm_version": "0.32.0",
+                "gpus": "none",
+                "port": "{{ port }}",
+                "timeout": 60,
+                "environment": simulated(data=mounted, answers={"gpqa": {"low": {"accuracy": 0.6}}}),
+                "volumes": [f"{DATA}:/data:ro"],
+            }
+        ],
+        "evaluate_tasks": ["gpqa"],
+        "evaluate_reasoning_efforts": ["low"],
+        "evaluate_n_repeats": 4,
+        "evaluate_data": {"gpqa": [str(DATA / "gpqa_demo.csv")]},
+        "evaluate_reference_data": "any",
+        "evaluate_slow_tolerance": 0.9,
+        "evaluate_fail_on": [],
+    }
+
+
+@pytest.fixture(scope="module")
+def sandbox(
+    engine: docker.APIClient, simulator_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sandbox]:
+    folder, prefix = tmp_path_factory.mktemp("fleet"), f"docs-{os.getpid()}-{secrets.token_hex(3)}"
+    (folder / "inventory" / "group_vars").mkdir(parents=True)
+    base = 20000 + os.getpid() % 10000
+    hosts = {"b200-01": {"port": base}, SHOWN: {"port": base + 1}}
+    (folder / "inventory" / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
+    known = variables(folder, prefix, simulator_image)
+    (folder / "inventory" / "group_vars" / "all.yml").write_text(json.dumps(known))
+    yield Sandbox(folder, prefix)
+    for container in engine.containers(all=True, filters={"name": f"^/{prefix}"}):
+        engine.remove_container(container["Id"], force=True, v=True)
+
+
+@pytest.mark.parametrize(("rule", "command"), RUN, ids=[command.text[:80] for _rule, command in RUN])
+def test_a_command_does_what_the_pages_say(rule: Rule, command: Command, sandbox: Sandbox) -> None:
+    done = sandbox.type(command.text)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == rule.rc, f"{command.page}:{command.line}: {said[-3000:]}"
+    assert re.search(rule.says, said), f"{command.page}:{command.line}: {said[-3000:]}"
