@@ -9,10 +9,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from failure_classes import CUDA, Failure, Section, rows_of, sections
+from failure_classes import CUDA, ROOT, Failure, Section, rows_of, sections
 from pattern_texts import texts
 
 MADE = "Made by `tools/make_failures_doc.py` from the collection's tables of failures."
+LOGS = ROOT / "tests" / "unit" / "plugins" / "module_utils" / "fixtures" / "logs"
+# Of a line of a log.
+MOST_SHOWN = 300
 AGAIN = "ansible-playbook gpt_oss.fleet.deploy -i inventory --limit b200-02"
 
 
@@ -71,7 +74,18 @@ def _shown(rows: Sequence[tuple[Section, Failure]], data: Mapping[str, Any]) -> 
         if found:
             lines += ["", f"One of these stands in {section.searched} (… is anything):", ""]
             lines += [f"- {_code(text)}" for text in dict.fromkeys(found)]
-    return lines
+    example = _example(rows)
+    return lines + (["", "A line that it is tested with:", "", "```text", example, "```"] if example else [])
+
+
+def _example(rows: Sequence[tuple[Section, Failure]]) -> str:
+    """Return the first line of the class's log among the tests' that its pattern fits; "" where none does."""
+    for _section, row in rows:
+        for path in sorted(LOGS.glob(f"{row.name.replace('hangs_in_', 'hang-')}*.log")):
+            for line in path.read_text(encoding="utf-8").split("\n"):
+                if row.pattern and re.search(row.pattern, line):
+                    return line.strip()[:MOST_SHOWN]
+    return ""
 
 
 def _code(text: str) -> str:

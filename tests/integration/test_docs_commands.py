@@ -23,7 +23,7 @@ from playbook_host import this_machine
 
 sys.path.insert(0, str(ROOT / "tests" / "docs"))
 
-from doc_pages import Command  # noqa: E402
+from doc_pages import Command, blocks  # noqa: E402
 from doc_rules import Rule, to_run  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -104,6 +104,27 @@ def sandbox(
     yield Sandbox(folder, prefix)
     for container in engine.containers(all=True, filters={"name": f"^/{prefix}"}):
         engine.remove_container(container["Id"], force=True, v=True)
+
+
+def test_the_collection_is_installed_as_the_guide_says(tmp_path: Path) -> None:
+    """From a checkout, whose own ansible.cfg has Ansible look for collections in it."""
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    packed = subprocess.run(["tar", "-c", "--null", "-T", "-"], cwd=ROOT, input=files, capture_output=True, check=True)
+    subprocess.run(["tar", "-x"], cwd=checkout, input=packed.stdout, check=True)
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    first = next(block.text for block in blocks(guide) if "ansible-galaxy collection install" in block.text)
+    typed = [line for line in first.split("\n") if line.startswith("ansible-galaxy ")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environment |= {"HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-ec", "\n".join(typed)], cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    installed = tmp_path / ".ansible/collections/ansible_collections/gpt_oss/fleet"
+    assert (installed / "playbooks/deploy.yml").is_file() and (installed / "inventories/b200/hosts.yml").is_file()
+    assert (installed / "docs/failures/gpu_busy.md").is_file()
 
 
 @pytest.mark.parametrize(("rule", "command"), RUN, ids=[command.text[:80] for _rule, command in RUN])
