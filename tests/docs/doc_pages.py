@@ -174,7 +174,9 @@ def spans(text: str) -> list[tuple[int, str]]:
 
 def links(text: str) -> list[tuple[int, str]]:
     """Return the targets of a page's links, with their lines."""
-    plain = _SPAN.sub(lambda match: "`" + "x" * (len(match[0]) - 2) + "`" if "\n" not in match[0] else match[0], prose(text))
+    plain = _SPAN.sub(
+        lambda match: "`" + "x" * (len(match[0]) - 2) + "`" if "\n" not in match[0] else match[0], prose(text)
+    )
     return [(plain.count("\n", 0, match.start()) + 1, match[1]) for match in _LINK.finditer(plain)]
 
 

@@ -35,7 +35,9 @@ PLAYBOOKS = [command for command in all_commands() if command.text.startswith("a
 
 
 def test_each_command_is_known() -> None:
-    unknown = [f"{command.page}:{command.line}: {command.text}" for command in all_commands() if not rule_of(command.text)]
+    unknown = [
+        f"{command.page}:{command.line}: {command.text}" for command in all_commands() if not rule_of(command.text)
+    ]
     assert unknown == [], "tests/docs/commands.yml says nothing of these"
 
 
@@ -66,7 +68,9 @@ def test_a_playbooks_options_and_variables_are_right(command: Command) -> None:
 
 
 def test_all_playbooks_have_no_fault_of_syntax() -> None:
-    named = sorted({word for command in PLAYBOOKS for word in command.text.split() if word.startswith("gpt_oss.fleet.")})
+    named = sorted(
+        {word for command in PLAYBOOKS for word in command.text.split() if word.startswith("gpt_oss.fleet.")}
+    )
     checked = run(str(BIN / "ansible-playbook"), "--syntax-check", "-i", "inventories/b200", *named)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert checked.stdout.count("playbook: ") == len(named)

@@ -52,7 +52,7 @@ def test_blocks_are_found_with_their_languages_and_lines() -> None:
     assert blocks(PAGE) == [
         Block("", "make demo    # a comment\nmake test", 6, fenced=False),
         Block("console", "$ docker ps\nNAMES\n$ docker run \\\n    image", 10),
-        Block("sh", 'echo "a\nb" # and more\n# a comment alone\n\nls \'x # y\'', 19),
+        Block("sh", "echo \"a\nb\" # and more\n# a comment alone\n\nls 'x # y'", 19),
         Block("", "cat file", 28, fenced=False),
         Block("yaml", "a: 1", 37),
     ]
@@ -66,7 +66,14 @@ def test_blocks_are_found_with_their_languages_and_lines() -> None:
         (
             ("cat",),
             ("ansible-playbook",),
-            ["docker ps", "docker run image", 'echo "a b"', "ls 'x # y'", "cat file", "ansible-playbook x.y.z -i inventory"],
+            [
+                "docker ps",
+                "docker run image",
+                'echo "a b"',
+                "ls 'x # y'",
+                "cat file",
+                "ansible-playbook x.y.z -i inventory",
+            ],
         ),
     ],
 )
