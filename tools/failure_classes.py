@@ -130,7 +130,7 @@ def sections() -> tuple[Section, ...]:
 
 
 def load() -> dict[str, Any]:
-    """Return what tools/failures.yml says beside the tables. Ends the program where a class of the tables is missing."""
+    """Return what tools/failures.yml says beside the tables. Ends the program where it lacks a class."""
     data = dict(yaml.safe_load((ROOT / "tools" / "failures.yml").read_text(encoding="utf-8")))
     missing = sorted({row.name for section in sections() for row in section.rows} - set(data["classes"]))
     if missing:

@@ -1,4 +1,4 @@
-"""How the documentation's commands are tested: tests/docs/commands.yml, and what can be told of a command without running it."""
+"""How the documentation's commands are tested (tests/docs/commands.yml), and what is told of one without running it."""
 
 from __future__ import annotations
 

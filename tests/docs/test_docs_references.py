@@ -1,4 +1,4 @@
-"""What the documentation names is there: links, headings, plugins, targets, files, variables, and YAML that can be used."""
+"""What the documentation names is there: links, headings, plugins, targets, files, variables, usable YAML."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._host_gpus import host_gpus
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._quarantine import load as quarantine
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import Catalogue, Site
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import resolve
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._quarantine import load as quarantine
 from doc_names import known_words, make_targets, playbooks, plugins, role_variables
 from doc_pages import ROOT, anchors, blocks, first_word, headings, is_shell, links, pages, spans
 from doc_rules import data
