@@ -74,7 +74,7 @@ def variables(folder: Path, prefix: str, image: str) -> dict[str, Any]:
                 "pull": "never",
                 "vllm_version": "0.32.0",
                 "gpus": "none",
-                "port": "{{ port }}",
+                "port": "{{ server_port }}",
                 "timeout": 60,
                 "environment": simulated(data=mounted, answers={"gpqa": {"low": {"accuracy": 0.6}}}),
                 "volumes": [f"{DATA}:/data:ro"],
@@ -97,7 +97,7 @@ def sandbox(
     folder, prefix = tmp_path_factory.mktemp("fleet"), f"docs-{os.getpid()}-{secrets.token_hex(3)}"
     (folder / "inventory" / "group_vars").mkdir(parents=True)
     base = 20000 + os.getpid() % 10000
-    hosts = {"b200-01": {"port": base}, SHOWN: {"port": base + 1}}
+    hosts = {"b200-01": {"server_port": base}, SHOWN: {"server_port": base + 1}}
     (folder / "inventory" / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
     known = variables(folder, prefix, simulator_image)
     (folder / "inventory" / "group_vars" / "all.yml").write_text(json.dumps(known))
