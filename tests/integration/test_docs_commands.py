@@ -29,8 +29,14 @@ from doc_rules import Rule, to_run  # noqa: E402
 pytestmark = pytest.mark.slow
 
 RUN = list(to_run())
-# The server of the pages, of the host whose commands they show.
-SERVER, SHOWN = "gpt-oss-120b", "b200-02"
+SHOWN = "b200-02"
+# What the pages call the fleet, the shown host and its server, and the demo's: all are the sandbox's.
+NAMES = (
+    ("inventories/demo", "inventory"),
+    ("demo-node1-gpt-oss-20b", "SERVER"),
+    ("gpt-oss-120b", "SERVER"),
+    ("node1", SHOWN),
+)
 DATA = ROOT / "inventories" / "demo" / "files"
 
 
@@ -42,9 +48,11 @@ class Sandbox:
     prefix: str
 
     def type(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command; the server of the pages is the shown host's."""
+        """Run a command, with the sandbox's own names in it."""
+        for name, own in (*NAMES, ("SERVER", f"{self.prefix}-{SHOWN}")):
+            command = command.replace(name, own)
         return subprocess.run(
-            ["bash", "-c", command.replace(SERVER, f"{self.prefix}-{SHOWN}")],
+            ["bash", "-c", command],
             cwd=self.folder,
             env={
                 **os.environ,
