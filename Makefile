@@ -48,7 +48,7 @@ sanity: setup  ## ansible-test sanity, with no ignore entries
 	@echo "ansible-test sanity: $$(grep -c '^Running sanity test' .cache/sanity.log) tests passed (log: .cache/sanity.log)"
 
 unit: setup  ## Unit tests: pure functions, no network, no engine
-	@tests/tools/pytest.sh unit tests/unit
+	@tests/tools/pytest.sh unit tests/unit tests/docs
 
 report-browser: setup  ## The report's page in headless Chromium, which is installed where it is missing; SCREENSHOTS=folder keeps pictures
 	@tests/tools/browser.sh
@@ -71,6 +71,9 @@ integration: setup engine  ## Modules and playbooks against a real Docker Engine
 
 integration-more: setup engine  ## Those that take minutes: images between several engines
 	pytest -m slow tests/integration
+
+docs-commands: setup engine  ## The documentation's commands: all are known and right, and its way is gone on simulated hosts
+	@pytest tests/docs tests/integration/test_docs_commands.py
 
 molecule: setup engine  ## Roles and playbooks on real systemd hosts in containers: Debian 12
 	@tests/tools/molecule.sh $(SCENARIOS)
@@ -116,5 +119,5 @@ build:  ## Build the collection's tarball
 ee: setup engine  ## An execution environment with this collection (docs/scale.md): BASE_IMAGE=..., and EE_IMAGE=name, EE_OPTIONS=...
 	@tools/execution_environment.sh "$(BASE_IMAGE)" "$(or $(EE_IMAGE),gpt-oss-fleet/ee:latest)" $(EE_OPTIONS)
 
-.PHONY: help demo clean-demo setup engine test test-all lint sanity unit report-browser sources unit-more differential integration integration-more molecule molecule-more molecule-all \
-  acceptance-vllm acceptance-vllm-main bench bench-eval bench-load bench-power bench-fleet bench-prepare bench-models build ee
+# No target is a file.
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' Makefile)

@@ -35,9 +35,20 @@ def accept(entries: Sequence[Entry], entry: Entry) -> list[Entry]:
     first: Entry = {"proofs": [], **entries[0]} if entries else {}
     if first and (first["sha256"], first["image_id"]) == (entry["sha256"], entry["image_id"]):
         entry = {**entry, "proofs": sorted({*first["proofs"], *entry["proofs"]})}
-    if {**first, "accepted": ""} == {**entry, "accepted": ""}:
+    if _compared(first) == _compared(entry):
         return list(entries)
     return [entry, *reject(entries, entry["sha256"])][:_KEPT]
+
+
+def _compared(entry: Entry) -> dict[str, Any]:
+    """Return what makes an entry another one: neither its time, nor how its version was told.
+
+    Who only looks knows the version by the image's tag, who deploys has read it in the image, whose id is compared.
+    """
+    parameters = dict(entry.get("parameters") or {})
+    if parameters.get("kernel_proof"):
+        parameters["kernel_proof"] = {**parameters["kernel_proof"], "vllm_version": ""}
+    return {**entry, "accepted": "", "parameters": parameters}
 
 
 def reject(entries: Sequence[Entry], sha256: str) -> list[Entry]:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._failure_page import page_of, with_page
+
 
 class ContainerError(Exception):
-    """The wanted state was not reached. `details` are result values."""
+    """The wanted state was not reached. `details` are result values; `docs` is the page of the failure's class."""
 
     def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.details = details
+        page = page_of(details.get("diagnosis"))
+        super().__init__(with_page(message, details.get("diagnosis")))
+        self.details = {**details, "docs": page} if page else details

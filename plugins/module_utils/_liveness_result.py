@@ -14,6 +14,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._command import Comm
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._description import environment_pairs
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import diagnose
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._failure_page import page_of
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._liveness import Judgement, counted, generated
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._observation import Case
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._redaction import redact, secret_values
@@ -26,7 +27,7 @@ _LOG_LINES = 1000
 _SHOWN_LINES = 40
 _GPU_FIELDS = ("index", "utilization.gpu", "memory.used", "memory.total")
 _GPU_KEYS = ("index", "utilization_percent", "memory_used_mib", "memory_total_mib")
-_NO_EVIDENCE: dict[str, Any] = {"diagnosis": None, "cause": None, "log": [], "processes": [], "gpus": []}
+_NO_EVIDENCE: dict[str, Any] = {"diagnosis": None, "docs": None, "cause": None, "log": [], "processes": [], "gpus": []}
 
 
 def blank(name: str, endpoint: str, judgement: Judgement) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def with_evidence(
     if found["verdict"] in _ENDED:
         ended = None if container.serves else container.exit_code
         diagnosis = diagnose(lines, ended, container.oom_killed)
-        evidence.update(diagnosis=diagnosis.name, cause=redact(diagnosis.cause, known))
+        evidence.update(diagnosis=diagnosis.name, docs=page_of(diagnosis.name), cause=redact(diagnosis.cause, known))
         if diagnosis.name != "unknown" and found["verdict"] != "restarting":
             evidence["remedy"] = f"{diagnosis.remedy}; then: {found['remedy']}"
     if found["verdict"] == "stuck":

@@ -21,15 +21,15 @@ REMEDIES = {
     "starting": "wait for it; docker logs {name} tells what it does",
     "stuck": "keep the log, then restart it (docker restart {name})",
     "paused": "let it go on (docker unpause {name}), and find out who paused it",
-    "dead": "deploy it again with the role gpt_oss.fleet.vllm, which starts it and waits; the log tells why it died",
+    "dead": "deploy it again (playbook gpt_oss.fleet.deploy), which starts it and waits; the log tells why it died",
     "restarting": "nothing, if it serves again; the log before the restart (docker logs {name}) tells why it ended",
     "crash_loop": (
-        "stop it (docker stop {name}), mend what the log names, and deploy it again with the role gpt_oss.fleet.vllm"
+        "stop it (docker stop {name}), mend what the log names, and deploy it again (playbook gpt_oss.fleet.deploy)"
     ),
     "wrong_server": "see who listens on the port (ss -ltnp); compare port, model and api_key_file with the server's",
     "unreachable": "look at docker logs {name} and docker port {name}, then restart it (docker restart {name})",
     "engine_unreachable": "start the Docker Engine (systemctl start docker), and look again",
-    "absent": "deploy it with the role gpt_oss.fleet.vllm, or correct the name (docker ps --all)",
+    "absent": "deploy it (playbook gpt_oss.fleet.deploy), or correct the name (docker ps --all)",
     "unknown": "allow the probe, or let the server count (without --disable-log-stats)",
     "failed_probe": "ask the server by hand for a completion, and look at docker logs {name}",
 }

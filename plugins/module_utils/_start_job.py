@@ -37,7 +37,8 @@ def start_job(parameters: Mapping[str, Any], container_id: str, key: Optional[st
         except EngineError as exc:
             found = diagnose_text(str(exc))
             values = {"cause": found.cause, "remedy": found.remedy, "diagnosis": found.name}
-            raise _job.JobFailure(f"{name}: {exc}", **values) from exc
+            failure = ContainerError(f"{name}: {exc}", **values)
+            raise _job.JobFailure(str(failure), **failure.details) from exc
 
     head = {"server": name, "stage": "created", "expected_seconds": expected}
     return _job.ensure(folder, {"container_id": container_id}, work, head)

@@ -124,7 +124,8 @@ proof:
     cuda_version: "13.0"
     compute_capabilities: ["10.0"]
 problems:
-  description: What is wrong, each with C(name), C(cause) and C(remedy).
+  description: What is wrong, each with C(name), C(cause), C(remedy) and C(docs), the page of this
+    collection that tells more.
   type: list
   elements: dict
   returned: always
@@ -145,6 +146,7 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import Diagnosis
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._failure_page import page_of, with_page
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._gpu_nodes import NodesError, with_gpu_nodes
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._gpu_proof import (
     diagnose_engine,
@@ -184,9 +186,12 @@ def expected_count(params: dict[str, Any]) -> int:
 def fail(module: AnsibleModule, problems: list[Diagnosis], **result: Any) -> None:
     """End with all causes and remedies."""
     params = module.params
-    lines = "\n".join(f"- {problem.cause}; {problem.remedy}" for problem in problems)
+    lines = "\n".join(f"- {with_page(f'{problem.cause}; {problem.remedy}', problem.name)}" for problem in problems)
     where = f"in a container of {params['image']} ({params['gpu_access']})"
-    told = [{"name": problem.name, "cause": problem.cause, "remedy": problem.remedy} for problem in problems]
+    told = [
+        {"name": problem.name, "cause": problem.cause, "remedy": problem.remedy, "docs": page_of(problem.name)}
+        for problem in problems
+    ]
     wanted = f"expected {expected_count(params) or 'at least one'} usable GPUs {where}, found:"
     module.fail_json(msg=f"{wanted}\n{lines}", problems=told, **result)
 

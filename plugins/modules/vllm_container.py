@@ -399,6 +399,11 @@ diagnosis:
   returned: on most failures
   type: str
   sample: unknown_flag
+docs:
+  description: The page of this collection that tells more of the class, as a path below the collection's folder.
+  returned: where RV(diagnosis) is
+  type: str
+  sample: docs/failures/unknown_flag.md
 """
 
 from collections.abc import Mapping
@@ -536,8 +541,10 @@ def main() -> None:
         module.fail_json(msg=str(exc), **exc.details)
     except EngineError as exc:
         told = diagnose_text(str(exc))
-        message = f"{module.params['name']}: {exc}"
-        module.fail_json(msg=message, cause=told.cause, remedy=told.remedy, diagnosis=told.name, exception=exc)
+        failure = ContainerError(
+            f"{module.params['name']}: {exc}", cause=told.cause, remedy=told.remedy, diagnosis=told.name
+        )
+        module.fail_json(msg=str(failure), exception=exc, **failure.details)
     module.exit_json(**result)
 
 

@@ -221,6 +221,10 @@ liveness:
       description: The class of the failure, for a server that ended.
       type: str
       sample: engine_died
+    docs:
+      description: The page of this collection that tells more of the class, as a path below the collection's folder.
+      type: str
+      sample: docs/failures/engine_died.md
     cause:
       description: Its cause, as the log tells it.
       type: str

@@ -74,7 +74,7 @@ def _remarks(row: Row) -> list[str]:
         return []
     parts = [("", row["sentence"])]
     if row["wrong"]:
-        parts += [("Cause: ", row["cause"] or ""), ("To do: ", row["remedy"])]
+        parts += [("Cause: ", row["cause"] or ""), ("To do: ", row["remedy"]), ("More: ", row["docs"] or "")]
     lines = []
     for title, text in parts:
         words = shortened(" ".join(text.split()), _LONGEST_TEXT)

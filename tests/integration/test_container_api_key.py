@@ -46,6 +46,24 @@ def test_a_changed_key_asks_for_a_restart(guarded: Parameters, vllm_container: R
     assert not vllm_container({**guarded, "state": "restarted"}).get("failed")
 
 
+def test_a_stopped_server_starts_with_the_new_key(
+    guarded: Parameters, vllm_container: Run, engine: docker.APIClient
+) -> None:
+    """As docs/runbook.md says; the file is another one then, as Ansible's copy moves it into place."""
+    assert not vllm_container(guarded).get("failed")
+    new = Path(guarded["api_key_file"]).with_name("new")
+    new.write_text("another-key\n")
+    new.replace(guarded["api_key_file"])
+    refused = vllm_container(guarded)
+    assert (refused["diagnosis"], refused["docs"]) == ("refused", "docs/failures/refused.md"), refused["msg"]
+    engine.stop(guarded["name"])
+    result = vllm_container(guarded)
+    assert not result.get("failed"), result["msg"]
+    assert Api(result["server"]["endpoint"], "another-key").models()
+    with pytest.raises(ApiError):
+        Api(result["server"]["endpoint"], KEY).models()
+
+
 def test_a_missing_key_file(guarded: Parameters, vllm_container: Run) -> None:
     Path(guarded["api_key_file"]).unlink()
     assert vllm_container(guarded, check_mode=True)["changed"]

@@ -34,6 +34,15 @@ def test_accepted_again_it_keeps_its_time_but_a_changed_secret_is_kept() -> None
     assert accept([A, B], renewed) == [renewed, B]
 
 
+def test_a_version_that_is_told_otherwise_is_no_other_description() -> None:
+    """A rollout's plan would have each deployed host proven again: it knows the tag's version, not the image's own."""
+    deployed = entry("a", kernel_proof={"vllm_version": "0.32.0+simulator", "subjects": ["moe"]})
+    looked_at = entry("a", now="later", kernel_proof={"vllm_version": "0.32.0", "subjects": ["moe"]})
+    assert accept([deployed, B], looked_at) == [deployed, B]
+    demanding = entry("a", kernel_proof={"vllm_version": "0.32.0", "subjects": ["moe", "attention"]})
+    assert accept([deployed, B], demanding) == [demanding, B]
+
+
 @pytest.mark.parametrize(
     ("before_it", "now", "kept"),
     [
