@@ -87,6 +87,13 @@ options:
     description:
       - Environment variables, added to the image's own. Values are strings or whole numbers.
       - Variables that are no longer wanted go with the next run.
+      - Those whose name says that they are secret, such as C(HF_TOKEN), or whose value is an address with credentials,
+        are handed to the host as O(secret_environment), where the value has six characters or more.
+    type: dict
+  secret_environment:
+    description:
+      - Environment variables like those of O(environment), whose values show neither in results nor in the system's log.
+      - C(docker inspect) shows them, as it shows all variables, to whoever may use the Docker Engine.
     type: dict
   python_path:
     description:
@@ -437,6 +444,7 @@ def argument_spec() -> dict[str, Any]:
         "arguments": {"type": "list", "elements": "str"},
         "entrypoint": {"type": "list", "elements": "str"},
         "environment": {"type": "dict"},
+        "secret_environment": {"type": "dict", "no_log": True},
         "python_path": {"type": "list", "elements": "str"},
         "volumes": {"type": "list", "elements": "str"},
         "user": {"type": "str"},
@@ -488,10 +496,16 @@ def described(parameters: Mapping[str, Any], check_mode: bool) -> Mapping[str, A
         raise ContainerError(f"{parameters['name']}: nothing was changed; {exc}") from exc
 
 
+def whole(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with all variables in `environment`."""
+    variables = {**(parameters["environment"] or {}), **(parameters["secret_environment"] or {})}
+    return {**parameters, "environment": variables or None}
+
+
 def bring_about(module: AnsibleModule) -> dict[str, Any]:
     """Reach the wanted state; return the result. Raises ContainerError and EngineError."""
     engine = connect(module.params["docker_host"])
-    parameters, back_to = effective(engine, described(module.params, module.check_mode))
+    parameters, back_to = effective(engine, described(whole(module.params), module.check_mode))
     if parameters["state"] in _KEEPING:
         action, keep = _KEEPING[parameters["state"]]
         new = keep(engine, parameters, module.check_mode)
@@ -527,7 +541,7 @@ def main() -> None:
     )
     if DOCKER_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("docker"), exception=DOCKER_IMPORT_ERROR)
-    found = problems(module.params)
+    found = problems(whole(module.params))
     if found:
         module.fail_json(msg=f"{module.params['name']}: nothing was changed. {'; '.join(found)}", problems=found)
     try:
