@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_text
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._visible import visible
 
 _BODY_SHOWN = 500
 
@@ -96,6 +97,7 @@ def _error_text(text: str) -> str:
 
 def shortened(text: str) -> str:
     """Return a text as it is shown in messages."""
+    text = visible(text)
     return text if len(text) <= _BODY_SHOWN else text[:_BODY_SHOWN] + "..."
 
 

@@ -250,7 +250,9 @@ class Connection:
         self.close()
         where = self._endpoint
         context = ssl.create_default_context() if where.tls else None
-        opening = asyncio.get_running_loop().create_connection(lambda: _Wire(self._secrets), where.host, where.port, ssl=context)
+        opening = asyncio.get_running_loop().create_connection(
+            lambda: _Wire(self._secrets), where.host, where.port, ssl=context
+        )
         try:
             self._wire = (await asyncio.wait_for(opening, CONNECT_TIMEOUT))[1]
         except asyncio.TimeoutError as exc:

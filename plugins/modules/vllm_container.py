@@ -92,7 +92,8 @@ options:
     type: dict
   secret_environment:
     description:
-      - Environment variables like those of O(environment), whose values show neither in results nor in the system's log.
+      - Environment variables like those of O(environment), whose values show neither in results nor in the system's
+        log.
       - C(docker inspect) shows them, as it shows all variables, to whoever may use the Docker Engine.
     type: dict
   python_path:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Canaries, and a search for them in all that a run leaves: files, archives, processes, containers, what modules log.
 
-A canary is a secret that nobody else has. It is searched for by its stem of letters and digits, which no escaping (JSON,
-URL, HTML, shell, YAML) changes, in any case of letters, and by what base64 makes of it at each alignment.
+A canary is a secret that nobody else has. It is searched for by its stem of letters and digits, which no escaping
+(JSON, URL, HTML, shell, YAML) changes, in any case of letters, and by what base64 makes of it at each alignment.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def found_below(root: Path, canaries: Iterable[Canary], apart_from: Iterable[Pat
                 continue
             found |= found_in(os.fsencode(path), f"the name {path}", canaries)
             if path.is_symlink():
-                found |= found_in(os.fsencode(os.readlink(path)), f"the link {path}", canaries)
+                found |= found_in(os.fsencode(path.readlink()), f"the link {path}", canaries)
             else:
                 found |= found_in(path.read_bytes(), str(path), canaries)
     return found

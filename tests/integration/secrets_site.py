@@ -28,7 +28,7 @@ AIME = [str(DATA / "aime25_demo-1.jsonl"), str(DATA / "aime25_demo-2.jsonl")]
 # Only root can give a file to somebody else.
 USER = "2000:0" if os.geteuid() == 0 else f"{os.getuid()}:{os.getgid()}"
 _PASSWORD = b"of the test"
-# What the environment of a server holds is told by the engine, is kept for going back, and is had by the server's processes.
+# What the environment of a server holds is told by the engine, is kept for going back, and is had by its processes.
 _OF_SERVERS = ("variable", "environment", "vault")
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gpt_oss.fleet project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No playbook, in no mode, lets a secret out: all that is written, printed, returned, cached and inspected is searched."""
+"""No playbook lets a secret out, in no mode: what is written, printed, returned, cached and inspected is searched."""
 
 from __future__ import annotations
 

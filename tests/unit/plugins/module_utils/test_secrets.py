@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _secrets
 
-
 SECRET_NAMES = ["HF_TOKEN", "VLLM_API_KEY", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "token", "S3_APIKEY", "PROXY_AUTH"]
 
 
@@ -12,7 +11,10 @@ def test_secret_names(name: str) -> None:
     assert _secrets.is_secret(name)
 
 
-@pytest.mark.parametrize("name", ["VLLM_USE_TRTLLM_ATTENTION", "MAX_TOKENS", "TIKTOKEN_ENCODINGS_BASE", "KEYBOARD", "PWD"])
+PLAIN_NAMES = ["VLLM_USE_TRTLLM_ATTENTION", "MAX_TOKENS", "TIKTOKEN_ENCODINGS_BASE", "KEYBOARD", "PWD"]
+
+
+@pytest.mark.parametrize("name", PLAIN_NAMES)
 def test_plain_names(name: str) -> None:
     assert not _secrets.is_secret(name)
 
