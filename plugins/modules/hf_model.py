@@ -265,6 +265,7 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._detach import DetachError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._fetch import Patience
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import CacheError
@@ -426,6 +427,7 @@ def apply(module: AnsibleModule, began: float) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
+    _private_folder.keep_others_from_writing()
     began = time.time()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     # Servers of other users read the cache, whatever the umask of who runs this. The job inherits it.

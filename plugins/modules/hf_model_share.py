@@ -128,7 +128,7 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.text.formatters import human_to_bytes
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _model_stamp, _swarm, _swarm_share
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _model_stamp, _private_folder, _swarm, _swarm_share
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import is_commit, present_commit, repo_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_inspect import glance
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_stamp import Stamp
@@ -222,6 +222,7 @@ def shown(params: dict[str, Any], commit: str, status: Optional[Share]) -> Share
 
 def main() -> None:
     """Run the module."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
     started = params["state"] == "started"

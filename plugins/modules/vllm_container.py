@@ -413,6 +413,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._bring_up import server_facts
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._container_error import ContainerError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import diagnose_text
@@ -535,6 +536,7 @@ def bring_about(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(
         argument_spec=argument_spec(),
         required_if=[("state", state, ["image"]) for state in _DESCRIBED],

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,8 @@ def test_a_deployment_and_a_support_bundle_tell_no_secret(site: Site) -> None:
 
 
 BUNDLE = {
-    "bundle_pythons": [], "bundle_requirements": "", "bundle_requirements_optional": "", "bundle_vocabulary": [],
-    "bundle_data": {},
+    "bundle_pythons": [f"{sys.version_info.major}.{sys.version_info.minor}"], "bundle_requirements": "idna==3.20\n",
+    "bundle_requirements_optional": "", "bundle_vocabulary": [], "bundle_data": {},
 }  # fmt: skip
 # By playbook: options and variables.
 WHOLE: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
