@@ -168,6 +168,43 @@ options:
     description:
       - Limits by name, V(soft:hard), for example C(nofile) with V(1048576:1048576).
     type: dict
+  drop_capabilities:
+    description:
+      - The Linux capabilities that are taken from the container's processes, V(ALL) or single ones such as C(NET_RAW).
+      - Without V(DAC_OVERRIDE) in O(add_capabilities), root in the container reads and writes only what the modes of
+        files allow it, as in caches and for the file of O(api_key_file).
+    type: list
+    elements: str
+    default: []
+  add_capabilities:
+    description:
+      - Those that they have beyond Docker's own, or keep where O(drop_capabilities) is V(ALL).
+    type: list
+    elements: str
+    default: []
+  security_options:
+    description:
+      - As for C(docker run --security-opt) - C(no-new-privileges:true), C(apparmor=PROFILE), C(label=...), or
+        C(seccomp=unconfined).
+    type: list
+    elements: str
+    default: []
+  read_only:
+    description:
+      - Whether the container's own files cannot be written. What must be written wants O(volumes) or O(tmpfs).
+    type: bool
+    default: false
+  tmpfs:
+    description:
+      - Folders in memory, C(/target) or C(/target:size=1g).
+    type: list
+    elements: str
+    default: []
+  pids_limit:
+    description:
+      - The most processes and threads of the container; V(0) for no limit. vLLM has thousands where cores are many.
+    type: int
+    default: 0
   restart_policy:
     description:
       - The restart policy once the server is ready. vLLM ends with exit code 0 when its engine dies, so V(on-failure)
@@ -464,6 +501,12 @@ def argument_spec() -> dict[str, Any]:
         "ipc_mode": {"type": "str", "default": "host"},
         "shm_size": {"type": "str"},
         "ulimits": {"type": "dict"},
+        "drop_capabilities": {"type": "list", "elements": "str", "default": []},
+        "add_capabilities": {"type": "list", "elements": "str", "default": []},
+        "security_options": {"type": "list", "elements": "str", "default": []},
+        "read_only": {"type": "bool", "default": False},
+        "tmpfs": {"type": "list", "elements": "str", "default": []},
+        "pids_limit": {"type": "int", "default": 0},
         "restart_policy": {
             "type": "str",
             "choices": ["no", "on-failure", "always", "unless-stopped"],
