@@ -10,9 +10,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.utils.display import Display
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._cache_fleet import fleet_caches
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._cache_table import WIDTH, cache_table
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import TableAction
 
@@ -44,7 +44,7 @@ def _report(hosts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _show(report: Mapping[str, Any]) -> None:
-    display = Display()
+    display = Console()
     display.display("\n".join(["", *report["table"], ""]))
     failed = any(host["problem"] for host in report["hosts"])
     colour = "red" if failed else "yellow" if report["remarks"] else "green"

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_differences import differences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_host import environment_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_report import (
@@ -68,7 +68,7 @@ def _json(value: Any) -> str:
 
 
 def _show(found: Mapping[str, Any]) -> None:
-    display = Display()
+    display = Console()
     if found["table"]:
         display.display("\n".join(["", *found["table"], ""]))
     sound = not found["differences"] and not found["not_collected"]

@@ -11,8 +11,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _fleet_options
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._judgements import compare
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._looks import FAIL, GO_ON, decide
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
         args = plain(args)
         task_vars = task_vars or {}
         found = look(args, _fleet_options.hosts_of(args, task_vars), task_vars["hostvars"])
-        Display().display("\n".join(["", *_lines(found["servers"]), ""]))
+        Console().display("\n".join(["", *_lines(found["servers"]), ""]))
         facts = {"gpt_oss_sequential": found}
         return {"changed": False, "sequential": found, "go_on": _asked_on(found["servers"]), "ansible_facts": facts}
 

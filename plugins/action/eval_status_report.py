@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.utils.display import Display
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._eval_status import fleet_evals
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._eval_status_table import eval_table
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
@@ -40,6 +40,6 @@ def _report(hosts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _show(report: Mapping[str, Any]) -> None:
-    display = Display()
+    display = Console()
     display.display("\n".join(["", *report["table"], ""]))
     display.display(textwrap.fill(report["sentence"], WIDTH) + "\n", color="red" if report["wrong"] else "green")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._text_files import diff, differing
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _fingerprint_baseline as baseline_file
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fingerprint_fleet import Limits, Unit
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fingerprint_judgement import Judgement, judge
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fingerprint_report import report_of
@@ -104,6 +104,6 @@ def _kept(path: str | None, may_be_new: bool) -> list[dict[str, Any]]:
 
 
 def _show(report: Mapping[str, Any]) -> None:
-    display = Display()
+    display = Console()
     display.display("\n".join(["", *report["table"], ""]))
     display.display(textwrap.fill(report["sentence"], WIDTH) + "\n", color="green" if report["accepted"] else "red")

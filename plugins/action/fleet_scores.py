@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _fleet_options
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fingerprint_judgement import fingerprint_findings
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fleet import fleet_facts
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._kernel_findings import kernel_findings
@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         _result, args = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         args = plain(args)
         task_vars = task_vars or {}
-        display = Display()
+        display = Console()
         fleet = judged(args, _fleet_options.hosts_of(args, task_vars), task_vars["hostvars"])
         display.display("\n".join(["", *fleet["table"], ""]))
         colour = {"good": "green", "unjudged": "yellow", "suspect": "yellow"}.get(fleet["verdict"], "red")

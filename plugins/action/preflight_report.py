@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {"verdict": {"type": "dict", "required": True}}
 
@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
         host = str((task_vars or {}).get("inventory_hostname"))
         verdict = arguments["verdict"]
-        display = Display()
+        display = Console()
         display.display(f"{host} is {verdict['sentence']}", color=colour(verdict))
         if verdict["table"]:
             display.display("\n".join(["", *map(str, verdict["table"]), ""]))

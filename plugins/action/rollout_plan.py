@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._text_files import read
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._quarantine import GROUP, Entries, QuarantineError, load
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction
@@ -48,7 +48,7 @@ class ActionModule(ReportingAction):
         except (QuarantineError, WavesError) as exc:
             raise AnsibleActionFail(str(exc)) from None
         plan["table"] = plan_table(plan)
-        display = Display()
+        display = Console()
         display.display("\n".join(["", *plan["table"], ""]))
         display.display(textwrap.fill(plan["sentence"], WIDTH) + "\n")
         return {"changed": False, "rollout": plan}

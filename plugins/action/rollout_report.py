@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._text_files import diff, differing, read
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _quarantine
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_outcome import (
@@ -97,7 +97,7 @@ def _failed(done: Mapping[str, Any], before: _quarantine.Entries, sources: list[
 
 
 def _show(done: Mapping[str, Any]) -> None:
-    display = Display()
+    display = Console()
     display.display("\n".join(["", *done["table"], ""]))
     bad = done["stopped"] or done["failed"]
     display.display(textwrap.fill(done["sentence"], WIDTH) + "\n", color="red" if bad else "green")

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible.utils.display import Display
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._junit import junit
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
@@ -55,7 +55,7 @@ def _fact(hostvars: Mapping[str, Any], name: str) -> list[dict[str, Any]] | None
 
 
 def _show(report: Mapping[str, Any]) -> None:
-    display = Display()
+    display = Console()
     if report["table"]:
         display.display("\n".join(["", *report["table"], ""]))
     display.display(textwrap.fill(report["sentence"], WIDTH) + "\n", color="green" if report["ok"] else "red")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.utils.display import Display
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._support_index import index_page, index_table
@@ -34,7 +34,7 @@ class ActionModule(ReportingAction):
         if self.writes(arguments):
             created = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
             write_report(index.parent, {index.name: index_page(hosts, created)})
-        display = Display()
+        display = Console()
         display.display("\n".join(["", *index_table(hosts), "", f"Support bundle: {index}", ""]))
         return {"changed": False, "index": str(index), "bundles": hosts}
 

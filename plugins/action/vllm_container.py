@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._follower import FollowingAction
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._secret_options import with_hidden
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._watch import ready_line, start_line
 
 _MODULE = "gpt_oss.fleet.vllm_container"
@@ -25,7 +26,7 @@ class ActionModule(FollowingAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        args = dict(self._task.args)
+        args = with_hidden(self._task.args)
         if not self._waits(args):
             return self._execute_module(_MODULE, args, task_vars=task_vars, wrap_async=bool(self._task.async_val))
         result, status = self.start_and_follow(_MODULE, args, _line, task_vars)

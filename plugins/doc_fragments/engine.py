@@ -14,6 +14,9 @@ options:
   docker_host:
     description:
       - Where the Docker Engine listens.
+      - An engine in the network, C(tcp://HOST:2376), is reached with certificates alone, as whoever may talk to it is
+        root on its host. They are named as for the C(docker) command, in the environment of the module. Set
+        E(DOCKER_TLS_VERIFY) to V(1), and E(DOCKER_CERT_PATH) to the folder of C(ca.pem), C(cert.pem) and C(key.pem).
     type: str
     default: unix:///var/run/docker.sock
 requirements:

@@ -15,6 +15,7 @@ _DESCRIBING = (
     "image", "model", "served_model_name", "arguments", "entrypoint", "environment", "volumes", "port",
     "container_port", "bind_address", "network_mode", "gpus", "gpu_access", "devices", "ipc_mode", "shm_size",
     "ulimits", "labels", "api_key_file", "kernel_proof", "python_path", "user",
+    "drop_capabilities", "add_capabilities", "security_options", "read_only", "tmpfs", "pids_limit",
 )  # fmt: skip
 
 Entry = Mapping[str, Any]

@@ -26,6 +26,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._api_reply import (
     shortened,
     whole,
 )
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_text
 
 
 class Api:
@@ -95,7 +96,7 @@ class Api:
             self._request(connection, "POST", f"{self._prefix}/{path.lstrip('/')}", payload)
         except (OSError, http.client.HTTPException) as exc:
             connection.close()
-            raise self._unreachable(exc) from exc
+            raise self._unreachable(exc) from self._cause(exc)
         return Pending(self, connection)
 
     def events(self, path: str, payload: dict[str, Any], headers: Mapping[str, str] | None = None) -> Iterator[Event]:
@@ -105,11 +106,11 @@ class Api:
             response = self._exchange(connection, "POST", f"{self._prefix}/{path.lstrip('/')}", payload, headers)
             content_type = response.getheader("content-type") or ""
             if response.status != 200 or content_type.startswith("application/json"):
-                checked(whole(response))
+                checked(self._whole(response))
                 raise ApiError(f"expected a stream of events, found a whole reply of the type {content_type}", 200)
-            yield from events(response)
+            yield from events(response, [self._key])
         except (OSError, http.client.HTTPException) as exc:
-            raise self._unreachable(exc) from exc
+            raise self._unreachable(exc) from self._cause(exc)
         finally:
             connection.close()
 
@@ -120,9 +121,9 @@ class Api:
             response = self._exchange(connection, "POST", f"{self._prefix}/{path.lstrip('/')}", payload, None)
             content_type = response.getheader("content-type") or ""
             if response.status != 200 or content_type.startswith("application/json"):
-                checked(whole(response))
+                checked(self._whole(response))
         except (OSError, http.client.HTTPException) as exc:
-            raise self._unreachable(exc) from exc
+            raise self._unreachable(exc) from self._cause(exc)
         finally:
             connection.close()
 
@@ -135,9 +136,9 @@ class Api:
     ) -> Reply:
         connection = self._connect()
         try:
-            return whole(self._exchange(connection, method, path, payload, headers))
+            return self._whole(self._exchange(connection, method, path, payload, headers))
         except (OSError, http.client.HTTPException) as exc:
-            raise self._unreachable(exc) from exc
+            raise self._unreachable(exc) from self._cause(exc)
         finally:
             connection.close()
 
@@ -173,8 +174,15 @@ class Api:
             body = (payload if isinstance(payload, str) else json.dumps(payload)).encode()
         connection.request(method, path, body, headers)
 
+    def _whole(self, response: http.client.HTTPResponse) -> Reply:
+        return whole(response, [self._key])
+
+    def _cause(self, exc: Exception) -> Exception | None:
+        """Return what is shown as the cause: nothing where the server sent the key back, as in a wrong status line."""
+        return exc if mask_text(str(exc), [self._key]) == str(exc) else None
+
     def _unreachable(self, exc: Exception) -> ApiError:
-        found = str(exc) or type(exc).__name__
+        found = mask_text(str(exc), [self._key]) or type(exc).__name__
         kind = ApiTimeout if isinstance(exc, socket.timeout) else ApiError
         return kind(f"no whole reply from {self.base_url} (timeout {self.timeout:g} s): {found}")
 
@@ -194,9 +202,9 @@ class Pending:
     def reply(self) -> dict[str, Any]:
         """Return the body of a good reply. Raises ApiError."""
         try:
-            return checked(whole(self._connection.getresponse()))
+            return checked(self._api._whole(self._connection.getresponse()))
         except (OSError, http.client.HTTPException) as exc:
-            raise self._api._unreachable(exc) from exc
+            raise self._api._unreachable(exc) from self._api._cause(exc)
         finally:
             self.close()
 

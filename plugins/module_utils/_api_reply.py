@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_text
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._visible import visible
 
 _BODY_SHOWN = 500
 
@@ -51,10 +54,10 @@ class Reply:
             raise ApiError(message, self.status, self.text) from exc
 
 
-def whole(response: http.client.HTTPResponse) -> Reply:
-    """Read a reply to its end."""
-    headers = {name.lower(): value for name, value in response.getheaders()}
-    return Reply(response.status, headers, response.read().decode("utf-8", "replace"))
+def whole(response: http.client.HTTPResponse, secrets: Sequence[str | None] = ()) -> Reply:
+    """Read a reply to its end; what it repeats of the secrets, as some servers and proxies do, is masked."""
+    headers = {name.lower(): mask_text(value, secrets) for name, value in response.getheaders()}
+    return Reply(response.status, headers, mask_text(response.read().decode("utf-8", "replace"), secrets))
 
 
 def checked(reply: Reply) -> dict[str, Any]:
@@ -94,14 +97,18 @@ def _error_text(text: str) -> str:
 
 def shortened(text: str) -> str:
     """Return a text as it is shown in messages."""
+    text = visible(text)
     return text if len(text) <= _BODY_SHOWN else text[:_BODY_SHOWN] + "..."
 
 
-def events(response: http.client.HTTPResponse) -> Iterator[Event]:
-    """Yield the events of a stream as they come. Raises ApiError for one that is no JSON object, or an error."""
+def events(response: http.client.HTTPResponse, secrets: Sequence[str | None] = ()) -> Iterator[Event]:
+    """Yield the events of a stream as they come, secrets masked.
+
+    Raises ApiError for one that is no JSON object, or an error.
+    """
     name = ""
     for raw in response:
-        line = raw.decode("utf-8", "replace").strip()
+        line = mask_text(raw.decode("utf-8", "replace").strip(), secrets)
         field, _colon, value = line.partition(":")
         if field == "event":
             name = value.strip()

@@ -16,7 +16,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._container_process i
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, image_digest
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._proving import proven
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._readiness import Readiness
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import is_secret
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import parted
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import STAGE_TIMEOUTS
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._startup import Limits, StartupError, wait_until_ready
 
@@ -56,8 +56,8 @@ def bring_up(
 
     `readiness` is what asks the server, where it was asked before.
     """
-    environment = parameters["environment"] or {}
-    secrets = [key, *(str(value) for name, value in environment.items() if is_secret(str(name)))]
+    _plain, hidden = parted(parameters["environment"] or {})
+    secrets = [key, *map(str, hidden.values())]
     readiness = readiness or readiness_of(parameters, key)
     try:
         seconds = wait_until_ready(process, readiness, limits_of(parameters), secrets, report)

@@ -9,7 +9,7 @@ Everything here is pure. A "body" is the Engine API's request to create a contai
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ LABEL = "gpt_oss.fleet.description"
 LABEL_SHA256 = "gpt_oss.fleet.description_sha256"
 # The commit of the model's weights.
 LABEL_REVISION = "gpt_oss.fleet.revision"
+_NO_NEW_PRIVILEGES = ("no-new-privileges", "no-new-privileges=true")
 _DEFAULT_SHM_SIZE = 64 * 1024**2
 
 Description = dict[str, Any]
@@ -62,7 +63,12 @@ def description(container: Mapping[str, Any], image: Mapping[str, Any] | None) -
         "ulimits": {limit["Name"]: f"{limit['Soft']}:{limit['Hard']}" for limit in host.get("Ulimits") or []},
         "user": config.get("User") or defaults.get("User") or "",
         "privileged": bool(host.get("Privileged")),
-        "added_capabilities": sorted(host.get("CapAdd") or []),
+        "dropped_capabilities": _capabilities(host.get("CapDrop")),
+        "added_capabilities": _capabilities(host.get("CapAdd")),
+        "security_options": sorted(_security_options(host)),
+        "read_only": bool(host.get("ReadonlyRootfs")),
+        "tmpfs": sorted(f"{target}:{how}".rstrip(":") for target, how in (host.get("Tmpfs") or {}).items()),
+        "pids_limit": max(0, host.get("PidsLimit") or 0),
         "memory": host.get("Memory") or 0,
         "nano_cpus": host.get("NanoCpus") or 0,
         "restart_policy": (host.get("RestartPolicy") or {}).get("Name") or "no",
@@ -140,6 +146,18 @@ def _volumes(host: Mapping[str, Any]) -> Iterator[str]:
         yield ":".join([source, target, *([",".join(kept)] if kept else [])])
     for mount in host.get("Mounts") or []:
         yield f"{mount.get('Source', '')}:{mount['Target']}{':ro' if mount.get('ReadOnly') else ''}"
+
+
+def _capabilities(names: Iterable[str] | None) -> list[str]:
+    """Return capabilities as they are usually asked for; newer engines show them with a prefix."""
+    return sorted({name.upper().removeprefix("CAP_") for name in names or []})
+
+
+def _security_options(host: Mapping[str, Any]) -> Iterator[str]:
+    for option in host.get("SecurityOpt") or []:
+        # The engine adds it by itself where the IPC namespace is the host's.
+        if not (option == "label=disable" and host.get("IpcMode") == "host"):
+            yield "no-new-privileges:true" if option in _NO_NEW_PRIVILEGES else option
 
 
 def _ports(host: Mapping[str, Any]) -> Iterator[str]:

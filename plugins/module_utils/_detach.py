@@ -11,6 +11,8 @@ import traceback
 from pathlib import Path
 from typing import Callable, Collection, NoReturn
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
+
 _READY = b"ready"
 
 
@@ -61,7 +63,7 @@ def _tell_ready(writer: int) -> None:
 
 def _redirect(log: Path, keep: set[int]) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    out = _private_folder.open_file(log, os.O_WRONLY | os.O_APPEND, 0o644)
     for source, target in ((null, 0), (out, 1), (out, 2)):
         os.dup2(source, target)
     for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:

@@ -59,7 +59,14 @@ def _limits(description: Mapping[str, Any]) -> Iterator[str]:
         yield f"--ulimit {name}={limit}"
     if description["privileged"]:
         yield "--privileged"
+    yield from (f"--cap-drop {capability}" for capability in description["dropped_capabilities"])
     yield from (f"--cap-add {capability}" for capability in description["added_capabilities"])
+    yield from (f"--security-opt {shlex.quote(option)}" for option in description["security_options"])
+    if description["read_only"]:
+        yield "--read-only"
+    yield from (f"--tmpfs {shlex.quote(folder)}" for folder in description["tmpfs"])
+    if description["pids_limit"]:
+        yield f"--pids-limit {description['pids_limit']}"
     if description["memory"]:
         yield f"--memory {description['memory']}"
     if description["nano_cpus"]:

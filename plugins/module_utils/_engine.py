@@ -8,6 +8,7 @@ Dictionaries go in and out in the Engine API's own shape (https://docs.docker.co
 
 from __future__ import annotations
 
+import os
 import select
 import time
 import traceback
@@ -16,16 +17,34 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._description import LABEL_REVISION
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine_address import AddressError, certificates, remedy
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._output import waiting
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_arguments, without_secrets
 
 try:
     import docker
     import docker.errors
+    from docker.tls import TLSConfig
     from requests.exceptions import RequestException
 except ImportError:
     DOCKER_IMPORT_ERROR: str | None = traceback.format_exc()
 else:
     DOCKER_IMPORT_ERROR = None
+
+    class _Direct(docker.APIClient):
+        """A client that reaches the engine where it stands, and trusts the authority that was named for it.
+
+        requests would prefer the environment's proxies, and REQUESTS_CA_BUNDLE to the authority of the session.
+        """
+
+        @property
+        def trust_env(self) -> bool:
+            return False
+
+        @trust_env.setter
+        def trust_env(self, wanted: bool) -> None:
+            pass
+
 
 _READ_SIZE = 65536
 _CHUNK_SIZE = 1 << 20
@@ -54,8 +73,7 @@ class Watch:
         deadline = time.monotonic() + seconds
         while True:
             left = max(0.0, deadline - time.monotonic())
-            readable, _writable, _failed = select.select([self._stream], [], [], left)
-            if not readable:
+            if not waiting(self._stream) and not select.select([self._stream], [], [], left)[0]:
                 return False
             received = self._read()
             if not received:
@@ -252,7 +270,11 @@ def connect(docker_host: str) -> Engine:
     if DOCKER_IMPORT_ERROR:
         raise EngineError("the Python library docker is missing; install it for the interpreter that runs the module")
     try:
-        client = docker.APIClient(base_url=docker_host, version="auto", timeout=60)
+        wanted = certificates(docker_host, os.environ)
+        tls = TLSConfig(client_cert=wanted.client, ca_cert=wanted.ca, verify=True) if wanted else None
+        client = _Direct(base_url=docker_host, version="auto", timeout=60, tls=tls or False)
+    except AddressError as exc:
+        raise EngineError(str(exc)) from exc
     except (docker.errors.DockerException, RequestException, OSError, ValueError) as exc:
         raise EngineError(_unreachable(docker_host, exc)) from exc
     return Engine(client, docker_host)
@@ -290,6 +312,9 @@ def image_digest(image: dict[str, Any]) -> str:
 
 
 def _unreachable(docker_host: str, exc: Exception) -> str:
+    told = remedy(str(exc))
+    if told:
+        return f"expected a Docker Engine at {docker_host}, could not talk to it: {exc}; {told}"
     return (
         f"expected a Docker Engine at {docker_host}, could not talk to it: {exc}; "
         "start the engine (systemctl start docker), or set docker_host, "

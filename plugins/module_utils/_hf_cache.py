@@ -16,10 +16,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+# A part of a name, as the Hub allows it and no file system takes it for anything else.
+_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?"
+_REPO_ID = re.compile(rf"(?!.*\.\.)(?:{_PART}/)?{_PART}")
+_REVISION = re.compile(rf"(?!.*\.\.){_PART}(?:/{_PART})*")
 
 
 class CacheError(Exception):
     """The folder or the cache is not as it must be. The text says what was found and what to do."""
+
+
+def refuse_odd_names(repo_id: str, revision: str) -> None:
+    """Raise CacheError for names that lead out of the cache, or are no names of models and revisions at all."""
+    if not _REPO_ID.fullmatch(repo_id):
+        raise CacheError(f"repo_id must look like openai/gpt-oss-20b; found {repo_id!r}")
+    if not _REVISION.fullmatch(revision):
+        raise CacheError(f"revision must be a commit, a branch or a tag, such as main or refs/pr/1; found {revision!r}")
 
 
 def repo_folder(cache_dir: str, repo_id: str) -> Path:

@@ -10,8 +10,10 @@ import socket
 import ssl
 import traceback
 from dataclasses import dataclass
-from typing import Mapping, NamedTuple, Optional
+from typing import Mapping, NamedTuple, Optional, Sequence
 from urllib.parse import urlsplit
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import MASK, spellings
 
 HTTPTOOLS_IMPORT_ERROR: Optional[str] = None
 try:
@@ -58,6 +60,13 @@ class Response(NamedTuple):
     body: bytes
 
 
+def _masked(data: bytes, secrets: Sequence[bytes]) -> bytes:
+    """Return some bytes without what they repeat of the key, as some servers and proxies do."""
+    for secret in secrets:
+        data = data.replace(secret, MASK.encode())
+    return data
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """Where a server listens; ``prefix`` is the base URL's path without its last slash."""
@@ -83,9 +92,10 @@ class Endpoint:
 
 
 class _Wire(asyncio.Protocol):
-    """Feeds bytes to the parser and settles the future of the one request under way."""
+    """Feeds bytes to the parser and settles the future of the one request under way. `secrets` are not told on."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Sequence[bytes] = ()) -> None:
+        self._secrets = secrets
         self.transport: Optional[asyncio.Transport] = None
         self.pending: Optional[asyncio.Future[Response]] = None
         self.parser = httptools.HttpResponseParser(self)
@@ -126,7 +136,7 @@ class _Wire(asyncio.Protocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError as exc:
-            self.abort(ProtocolError(f"the answer is not HTTP/1.1 ({exc}): {data[:80]!r}"))
+            self.abort(ProtocolError(f"the answer is not HTTP/1.1 ({exc}): {_masked(data, self._secrets)[:80]!r}"))
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         self.reusable = False
@@ -191,6 +201,7 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint, api_key: Optional[str] = None) -> None:
         self._endpoint = endpoint
+        self._secrets = [word.encode() for word in spellings(api_key or "")]
         self._wire: Optional[_Wire] = None
         self.resent = 0  # requests sent again as the server had closed the idle connection
         lines = [f"Host: {endpoint.authority}", "User-Agent: gpt_oss.fleet", "Accept: application/json"]
@@ -232,13 +243,16 @@ class Connection:
                 wire.abort(DisconnectError("cancelled"))
         if not wire.reusable:
             self.close()
-        return response
+        headers = {name: _masked(value.encode(), self._secrets).decode() for name, value in response.headers.items()}
+        return response._replace(headers=headers, body=_masked(response.body, self._secrets))
 
     async def _connect(self) -> _Wire:
         self.close()
         where = self._endpoint
         context = ssl.create_default_context() if where.tls else None
-        opening = asyncio.get_running_loop().create_connection(_Wire, where.host, where.port, ssl=context)
+        opening = asyncio.get_running_loop().create_connection(
+            lambda: _Wire(self._secrets), where.host, where.port, ssl=context
+        )
         try:
             self._wire = (await asyncio.wait_for(opening, CONNECT_TIMEOUT))[1]
         except asyncio.TimeoutError as exc:

@@ -27,6 +27,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._hub_refusal import 
     refusal_of,
     unreachable,
 )
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_text
 
 # Seconds without an answer, or without a piece of it; huggingface_hub's own 10 are few on a slow line.
 TIMEOUT = 30.0
@@ -87,8 +88,7 @@ def answering(access: Access, asked: Asked, work: Callable[[], dict[str, Any]], 
         raise
     except Exception as exc:  # the HTTP client's errors have no common class that huggingface_hub exports
         refusal = _explained(exc, access, asked, folder)
-    text = refusal.text.replace(access.token, "(the token)") if access.token else refusal.text
-    return {"refusal": {**asdict(refusal), "text": text}}
+    return {"refusal": {**asdict(refusal), "text": mask_text(refusal.text, [access.token])}}
 
 
 def _explained(exc: Exception, access: Access, asked: Asked, folder: str) -> Refusal:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._detach import DetachError, detach
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import connect
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._image_pace import Pace
@@ -87,12 +88,12 @@ def read_token(folder: Path) -> str:
 def start(folder: Path, wish: Wish) -> dict[str, Any]:
     """Share an image, with a new token; return the status. Raises ShareError."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _private_folder.close(folder)
         lock = RunLock.acquire(folder)
         if lock is None:
             raise ShareError(f"expected no share of {wish.image}, another one was just started; run again")
         token = secrets.token_urlsafe(32)
-        descriptor = os.open(folder / _TOKEN, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = _private_folder.open_file(folder / _TOKEN, os.O_WRONLY | os.O_TRUNC)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(token + "\n")
     except OSError as exc:

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
+
 RUNNING = "running"
 FINISHED = "finished"
 FAILED = "failed"
@@ -27,8 +29,8 @@ class RunLock:
     @classmethod
     def acquire(cls, folder: Path) -> Optional[RunLock]:
         """Take the lock; None when a job holds it."""
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        _private_folder.make(folder)
+        descriptor = _private_folder.open_file(folder / "lock", os.O_RDWR, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -15,6 +15,7 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO, Mapping, NamedTuple, Optional, Sequence
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import OUTCOMES, UNPARSED, Mark
 
 Key = tuple[int, int]  # question, repeat
@@ -141,8 +142,8 @@ class JournalWriter:
     def open(self, contents: Contents, header: Mapping[str, Any]) -> None:
         """Open for appending: cut off a torn end, begin a new journal with its header."""
         try:
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            _private_folder.close(Path(self.path).parent)
+            self._descriptor = _private_folder.open_file(Path(self.path), os.O_WRONLY | os.O_APPEND)
             os.ftruncate(self._descriptor, contents.valid_bytes)
             self.size = contents.valid_bytes
         except OSError as exc:

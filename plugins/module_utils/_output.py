@@ -28,7 +28,7 @@ def read_output(stream: Any, seconds: float) -> tuple[bytes, bool]:
     read = getattr(stream, "read", None) or stream.recv
     while len(received) < _MOST_BYTES:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([stream], [], [], left)[0]:
+        if left <= 0 or not (waiting(stream) or select.select([stream], [], [], left)[0]):
             return received, False
         try:
             chunk = bytes(read(_READ_SIZE) or b"")
@@ -38,6 +38,12 @@ def read_output(stream: Any, seconds: float) -> tuple[bytes, bool]:
             return received, True
         received += chunk
     return received, False
+
+
+def waiting(stream: Any) -> bool:
+    """Tell whether bytes were read from the network already and not from the stream yet, as with TLS."""
+    pending = getattr(stream, "pending", None)
+    return bool(pending and pending())
 
 
 def split_frames(received: bytes) -> tuple[str, str]:

@@ -12,17 +12,21 @@ from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import STAGE_TIMEOUTS
 
-_NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")
-_VARIABLE = re.compile(r"^[^=\s\0]+$")
-_IMAGE = re.compile(r"^[^\s]+$")
-_GPU_ID = re.compile(r"^(?:\d+(?::\d+)?|(?:GPU|MIG)-[0-9a-fA-F-]+)$")
-_IPC_MODE = re.compile(r"^(?:host|private|shareable|none|container:.+)$")
-_SIZE = re.compile(r"^(\d+)\s*([bkmgt]?)b?$", re.IGNORECASE)
-_USER = re.compile(r"^(?:\d+|[a-z_][a-z0-9_.-]*)(?::(?:\d+|[a-z_][a-z0-9_.-]*))?$", re.IGNORECASE)
-_ULIMIT = re.compile(r"^(-1|\d+)(?::(-1|\d+))?$")
+_NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
+_VARIABLE = re.compile(r"^[^=\s\0]+\Z")
+_IMAGE = re.compile(r"^[^\s]+\Z")
+_GPU_ID = re.compile(r"^(?:\d+(?::\d+)?|(?:GPU|MIG)-[0-9a-fA-F-]+)\Z")
+_IPC_MODE = re.compile(r"^(?:host|private|shareable|none|container:.+)\Z")
+_SIZE = re.compile(r"^(\d+)\s*([bkmgt]?)b?\Z", re.IGNORECASE)
+_USER = re.compile(r"^(?:\d+|[a-z_][a-z0-9_.-]*)(?::(?:\d+|[a-z_][a-z0-9_.-]*))?\Z", re.IGNORECASE)
+_ULIMIT = re.compile(r"^(-1|\d+)(?::(-1|\d+))?\Z")
 _SIZE_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _ULIMITS = {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss"}
 _ULIMITS |= {"rtprio", "rttime", "sigpending", "stack"}
+_CAPABILITY = re.compile(r"^(?:CAP_)?[A-Z][A-Z_]+\Z")
+_SECURITY_OPTION = re.compile(
+    r"^(?:no-new-privileges(?:[:=]true)?|apparmor[=:][^\s=]+|label[=:][^\s]+|seccomp[=:]unconfined)\Z"
+)
 _VOLUME_MODES = {"ro", "rw", "z", "Z", "shared", "slave", "private", "rshared", "rslave", "rprivate", "nocopy"}
 _SERVING = ("present", "started", "restarted", "accepted", "rejected")
 
@@ -31,7 +35,7 @@ def problems(parameters: Mapping[str, Any]) -> list[str]:
     """Return what is wrong, a sentence each: the option, what was wanted, what was found."""
     found = list(_name_problems(parameters))
     if parameters["state"] in _SERVING:
-        for check in (_text_problems, _network_problems, _gpu_problems, _limit_problems):
+        for check in (_text_problems, _network_problems, _gpu_problems, _limit_problems, _privilege_problems):
             found += check(parameters)
         found += _volume_problems(parameters["volumes"] or [])
         found += _device_problems(parameters["devices"] or [])
@@ -130,6 +134,22 @@ def _limit_problems(parameters: Mapping[str, Any]) -> Iterator[str]:
             ulimit_pair(value)
         except ValueError as exc:
             yield f"ulimits.{name}: {exc}"
+
+
+def _privilege_problems(parameters: Mapping[str, Any]) -> Iterator[str]:
+    for option in ("drop_capabilities", "add_capabilities"):
+        for name in parameters[option] or []:
+            if not _CAPABILITY.match(name):
+                yield f"{option}: expected ALL or names such as NET_RAW, got {name!r}"
+    for text in parameters["security_options"] or []:
+        if not _SECURITY_OPTION.match(text):
+            wanted = "no-new-privileges:true, apparmor=PROFILE, label=... or seccomp=unconfined"
+            yield f"security_options: expected {wanted}, got {text!r}"
+    for folder in parameters["tmpfs"] or []:
+        if not folder.startswith("/"):
+            yield f"tmpfs: expected /target or /target:size=1g, got {folder!r}"
+    if parameters["pids_limit"] < 0:
+        yield f"pids_limit: expected a number of processes, or 0 for no limit, got {parameters['pids_limit']}"
 
 
 def _volume_problems(volumes: list[str]) -> Iterator[str]:

@@ -71,7 +71,10 @@ class TarParcel:
         self._stamp: list[Union[int, str]] = [status.st_size, status.st_mtime_ns, str(Path(path).resolve())]
         try:
             self._tar = tarfile.open(path, "r:")  # noqa: SIM115 - it is read until the end
-            files = [member for member in self._tar if member.isfile() or member.islnk()]
+            members_there = list(self._tar)
+            places = {member.name for member in members_there if member.isfile()}
+            # A link that leads out of the archive leads to nothing of it.
+            files = [m for m in members_there if m.isfile() or (m.islnk() and m.linkname in places)]
         except (tarfile.TarError, EOFError) as exc:
             raise ParcelError(
                 f"wanted a tar archive that is whole and not compressed at {path}, found: {exc}; copy it again, or "

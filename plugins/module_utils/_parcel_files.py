@@ -49,6 +49,9 @@ def select(parcel: Parcel, params: Mapping[str, Any], read: Optional[Reader] = N
     patterns = (params["allow_patterns"], params["ignore_patterns"])
     below = [name[len(prefix) :] for name in listed or there if name.startswith(prefix)]
     names = params["files"] if params["files"] is not None else [n for n in below if _meant(n) and wanted(n, *patterns)]
+    odd = [name for name in names if not _sums.is_plain(name)]
+    if odd:
+        raise ParcelError(f"wanted names in {parcel.path} that stay within it, found {odd[0]!r}; make it again")
     refuse_absent(parcel, prefix, names, set(there))
     if listed:
         unlisted = [prefix + name for name in names if prefix + name not in listed]

@@ -10,12 +10,15 @@ and values whose shape says so.
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import MASK, is_secret, mask_text
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import (
+    MASK,
+    SHORTEST_HIDDEN,
+    is_secret,
+    mask_text,
+)
 
 # Beyond _secrets, which judges the names of parameters: here a name too many does no harm.
 _WORDS = (
@@ -25,8 +28,6 @@ _WORDS = (
 _BEFORE = r"(?:[A-Za-z0-9_.-]{0,80}[_.-])?"
 _SECRET_NAME = re.compile(rf"(?:^|[^A-Za-z0-9]){_WORDS}(?:$|[^A-Za-z0-9])", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"^(?:OLD)?PWD$|(?:^|_)(?:MAX|NUM|BATCHED|EXTRA)_(?:[A-Z0-9]+_)*TOKENS$", re.IGNORECASE)
-# A value this short, such as 1 or on, would be masked all over the text.
-_SHORTEST_SECRET = 6
 _ASSIGNMENT = re.compile(r"^([A-Za-z_][A-Za-z0-9_.]*)=(.*)$")
 # What may follow a secret of several lines: the name of the next variable has an underscore, base64 has none.
 _NEXT_VARIABLE = re.compile(r"^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|PATH|HOME|USER|HOSTNAME|NEOReadDebugKeys)=|^={8}")
@@ -63,8 +64,7 @@ def is_secret_name(name: str) -> bool:
 
 def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
     """Return a text with its secrets masked; `secrets` are values that are known to be such."""
-    # Longest first: one may be part of another.
-    known = sorted({word for secret in secrets for word in _spellings(secret)}, key=len, reverse=True)
+    known = {word for secret in secrets for word in _lines_of(secret)}
     text = _BLOCK.sub(MASK, mask_text(text, known))
     return "\n".join(_lines(text.split("\n")))
 
@@ -87,11 +87,10 @@ def secret_values(environment: Mapping[str, Any]) -> list[str]:
     return [str(value) for name, value in environment.items() if is_secret_name(str(name))]
 
 
-def _spellings(secret: str | None) -> list[str]:
-    """Return the ways in which a known secret may be written, as far as they are long enough to be told apart."""
-    words = [word.strip() for word in (secret or "").split("\n")]
-    words += [quote(word, safe="") for word in words] + [b64encode(word.encode()).decode() for word in words]
-    return [word for word in words if len(word) >= _SHORTEST_SECRET]
+def _lines_of(secret: str | None) -> list[str]:
+    """Return a known secret's lines, as far as they are long enough to be told apart."""
+    words = (word.strip() for word in (secret or "").split("\n"))
+    return [word for word in words if len(word) >= SHORTEST_HIDDEN]
 
 
 def _lines(lines: list[str]) -> list[str]:

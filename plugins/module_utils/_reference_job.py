@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional, Sequence
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _job, _reference_script
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _job, _private_folder, _reference_script
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._allresults import AllResultsError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import iso
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import EvalSpec
@@ -93,7 +93,7 @@ class ReferenceJob:
 
     def _run_cell(self, cell: ReferenceCell) -> None:
         shutil.rmtree(cell.folder, ignore_errors=True)  # of a run that did not end, nothing can be used
-        cell.folder.mkdir(parents=True)
+        _private_folder.make(cell.folder)
         self._began = time.time()
         code = asyncio.run(self._harness(cell))
         timing = {

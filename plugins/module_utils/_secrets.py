@@ -5,13 +5,24 @@
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
 
 MASK = "********"
 
 # Full words only: MAX_TOKENS and TIKTOKEN_ENCODINGS_BASE are no secrets.
-_SECRET_NAME = re.compile(r"(?:^|[_-])(?:key|keys|token|secret|password|passwd|credentials?)(?:$|[_-])", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:^|[_-])(?:keys?|api_?keys?|token|api_?token|secrets?|password|passwd|passphrase|credentials?|auth|authorization"
+    r"|bearer|cookie|dsn|jwt|webhook)(?:$|[_-])",
+    re.IGNORECASE,
+)
+_CREDENTIALS = re.compile(r"(://)[^/\s@'\"]+(?=@)")
+# Shorter values stand in other texts by chance, which would be masked as well.
+SHORTEST_HIDDEN = 6
 _SECRET_FLAG = re.compile(r"^--(?:api[-_]key|hf[-_]token)$")
 
 
@@ -21,13 +32,27 @@ def is_secret(name: str) -> bool:
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that may be shown, sorted by name."""
-    return {name: environment[name] for name in sorted(environment) if not is_secret(name)}
+    """Return the variables that may be shown, sorted by name, without credentials in addresses."""
+    return {name: value for name, value in masked(environment).items() if not is_secret(name)}
 
 
 def masked(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return all variables, sorted by name, the secret ones with their values masked."""
-    return {name: MASK if is_secret(name) else environment[name] for name in sorted(environment)}
+    """Return all variables, sorted by name, the secret ones with their values masked, and credentials in addresses."""
+    return {
+        name: MASK if is_secret(name) else _CREDENTIALS.sub(rf"\1{MASK}", environment[name])
+        for name in sorted(environment)
+    }
+
+
+def parted(environment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the variables that may be logged, and those that may not: by their names, or with credentials in them."""
+    hidden = {name: value for name, value in environment.items() if _is_hidden(str(name), value)}
+    return {name: value for name, value in environment.items() if name not in hidden}, hidden
+
+
+def _is_hidden(name: str, value: Any) -> bool:
+    text = str(value)
+    return len(text) >= SHORTEST_HIDDEN and (is_secret(name) or bool(_CREDENTIALS.search(text)))
 
 
 def mask_arguments(arguments: Sequence[str]) -> list[str]:
@@ -46,8 +71,16 @@ def mask_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def mask_text(text: str, secrets: Iterable[str | None]) -> str:
-    """Return the text with each of the secrets masked wherever it stands."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, MASK)
+    """Return the text with each of the secrets masked wherever it stands, as it is or as a document would hold it."""
+    known = {word for secret in secrets if secret for word in (secret, *spellings(secret))}
+    # Longest first: one may be part of another.
+    for word in sorted(known, key=len, reverse=True):
+        text = text.replace(word, MASK)
     return text
+
+
+def spellings(secret: str) -> list[str]:
+    """Return the ways in which a secret may be written (JSON, URL, base64), as far as they are long enough to tell."""
+    document = json.dumps(secret)[1:-1]
+    words = [secret, document, quote(secret, safe=""), quote(secret), b64encode(secret.encode()).decode()]
+    return [word for word in words if len(word) >= SHORTEST_HIDDEN]

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
+
 
 class StateError(Exception):
     """The folder cannot be used."""
@@ -26,7 +28,7 @@ def open_folder(state_path: Optional[str], name: str) -> Path:
         raise StateError("no state_path is set")
     folder = Path(state_path) / name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _private_folder.close(folder)
     except OSError as exc:
         raise StateError(f"expected to keep the server's state in {folder}, could not: {exc}; set state_path") from exc
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -48,7 +50,7 @@ def write(folder: Path, file: str, document: Any) -> None:
     """Replace a file at once, readable by its owner alone. Raises StateError."""
     fresh = folder / f".{file}.new"
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = _private_folder.open_file(fresh, os.O_WRONLY | os.O_TRUNC)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             json.dump(document, stream, sort_keys=True, separators=(",", ":"))
             stream.write("\n")

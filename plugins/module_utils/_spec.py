@@ -111,7 +111,21 @@ def _host_config(parameters: Mapping[str, Any], policy: str) -> dict[str, Any]:
     if parameters["ulimits"]:
         pairs = {name: ulimit_pair(value) for name, value in sorted(parameters["ulimits"].items())}
         host["Ulimits"] = [{"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in pairs.items()]
-    return host
+    return {**host, **_privileges(parameters)}
+
+
+def _privileges(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what narrows the container down; what is not asked for is left to the engine."""
+    tmpfs = dict(folder.partition(":")[::2] for folder in parameters.get("tmpfs") or [])
+    asked = {
+        "CapDrop": list(parameters.get("drop_capabilities") or []),
+        "CapAdd": list(parameters.get("add_capabilities") or []),
+        "SecurityOpt": list(parameters.get("security_options") or []),
+        "ReadonlyRootfs": bool(parameters.get("read_only")),
+        "Tmpfs": tmpfs,
+        "PidsLimit": parameters.get("pids_limit") or 0,
+    }
+    return {key: value for key, value in asked.items() if value}
 
 
 def _device(text: str) -> dict[str, str]:

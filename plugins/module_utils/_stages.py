@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import COUNTERS, MARKERS, STAGES
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._visible import visible
 
 _TIMESTAMP = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$")
 _NEVER = "0001-"
@@ -128,8 +129,8 @@ def last_of(seconds: Mapping[str, float]) -> str:
 
 
 def last_shown(line: str) -> str:
-    """Return what a line of the log showed last: a progress bar rewrites its line."""
-    return without_timestamp(line).rstrip("\r").rpartition("\r")[2]
+    """Return what a line of the log showed last: a progress bar rewrites its line. A terminal obeys nothing in it."""
+    return visible(without_timestamp(line).rstrip("\r").rpartition("\r")[2])
 
 
 def without_timestamp(line: str) -> str:

@@ -103,7 +103,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _bundle, _bundle_folder, _sums, _text_files
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import (
+    _bundle,
+    _bundle_folder,
+    _private_folder,
+    _sums,
+    _text_files,
+)
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._bundle import BundleError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._parcel import FilesParcel, FolderParcel
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._sum_memory import SumMemory
@@ -200,6 +206,7 @@ def bring(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         result = bring(module.params, module.check_mode)

@@ -115,6 +115,7 @@ from typing import Any, BinaryIO, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._data_cache import FoundFile, Opener, obtain
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._data_files import (
     DataError,
@@ -182,6 +183,7 @@ def warnings_of(found: list[tuple[WantedFile, FoundFile]]) -> list[str]:
 
 def main() -> None:
     """Run the module."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
     opener = http_opener(params["timeout"])

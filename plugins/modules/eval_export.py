@@ -79,6 +79,7 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._dataset import DatasetError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._export import (
     Exporter,
@@ -122,6 +123,7 @@ def export(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Write the journals in the wanted forms."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         result = export(module.params, module.check_mode)

@@ -184,7 +184,7 @@ import inspect
 from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _reference_script
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder, _reference_script
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._dataset import DatasetError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._detach import DetachError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import SpecError
@@ -197,6 +197,7 @@ FAILURES = (SpecError, DatasetError, ProbeError, DetachError, ReferenceFailure)
 
 def main() -> None:
     """Bring the runs of the harness to the wanted state."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, required_if=REQUIRED_IF, supports_check_mode=True)
 
     def command(words: Sequence[str]) -> tuple[int, str, str]:

@@ -134,7 +134,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _eval_control
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _eval_control, _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._dataset import DatasetError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._detach import DetachError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import (
@@ -166,6 +166,7 @@ def act(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Bring the eval to the wanted state."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, required_if=REQUIRED_IF, supports_check_mode=True)
     if HTTPTOOLS_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("httptools"), exception=HTTPTOOLS_IMPORT_ERROR)

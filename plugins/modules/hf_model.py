@@ -267,7 +267,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._detach import DetachError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._fetch import Patience
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import CacheError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import CacheError, refuse_odd_names
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._hub_client import TIMEOUT, Access
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_job import failure_text, model_job
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_removal import remove
@@ -431,6 +431,7 @@ def main() -> None:
     # Servers of other users read the cache, whatever the umask of who runs this. The job inherits it.
     os.umask(0o022)
     try:
+        refuse_odd_names(module.params["repo_id"], module.params["revision"])
         result = apply(module, began)
     except (CacheError, OSError) as exc:
         module.fail_json(msg=failure_text(module.params, exc), exception=exc)

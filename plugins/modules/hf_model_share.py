@@ -128,8 +128,14 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.text.formatters import human_to_bytes
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _model_stamp, _swarm, _swarm_share
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import is_commit, present_commit, repo_folder
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _model_stamp, _private_folder, _swarm, _swarm_share
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import (
+    CacheError,
+    is_commit,
+    present_commit,
+    refuse_odd_names,
+    repo_folder,
+)
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_inspect import glance
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_stamp import Stamp
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_swarm import stage, swarm_folder
@@ -222,11 +228,16 @@ def shown(params: dict[str, Any], commit: str, status: Optional[Share]) -> Share
 
 def main() -> None:
     """Run the module."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
     started = params["state"] == "started"
     if started and _swarm.IMPORT_ERROR:
         module.fail_json(msg=f"{missing_required_lib('libtorrent')} ({_swarm.IMPORT_ERROR})")
+    try:
+        refuse_odd_names(params["repo_id"], params["revision"])
+    except CacheError as exc:
+        module.fail_json(msg=str(exc), exception=exc)
     folder = repo_folder(params["cache_dir"], params["repo_id"])
     commit = commit_of(params)
     try:

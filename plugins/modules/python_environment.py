@@ -124,7 +124,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _python_finder
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder, _python_finder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._command import in_english
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._environment_build import (
     BuildError,
@@ -225,6 +225,7 @@ def bring(folder: Folder, recipe: Recipe, module: AnsibleModule, before: Optiona
 
 
 def main() -> None:
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
     recipe = Recipe(

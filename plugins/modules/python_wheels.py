@@ -86,7 +86,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _pip_errors, _text_files, _wheel_folder, _wheels
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import (
+    _pip_errors,
+    _private_folder,
+    _text_files,
+    _wheel_folder,
+    _wheels,
+)
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._command import in_english
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._wheels import Pinned, Target, WheelError, read_lock
 
@@ -154,6 +160,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     if _wheels.IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("packaging"), exception=_wheels.IMPORT_ERROR)

@@ -126,7 +126,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _staging
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder, _staging
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._parcel import (
     FolderParcel,
     Parcel,
@@ -194,6 +194,7 @@ def refuse_damaged(damaged: Sequence[Wanted], selection: Selection, parcel: Parc
 
 
 def main() -> None:
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
     result: dict[str, Any] = {"changed": False, "seconds": 0.0}

@@ -124,6 +124,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._command import ModuleCommands
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._support_archive import entries_of, manifest_of, packed
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._support_parts import collect
@@ -167,7 +168,7 @@ def main() -> None:
 
 def write(path: str, content: bytes) -> None:
     """Write a file that only its owner can read. Raises OSError."""
-    descriptor = os.open(Path(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    descriptor = _private_folder.open_file(Path(path), os.O_WRONLY | os.O_TRUNC)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
 

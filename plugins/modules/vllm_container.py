@@ -87,6 +87,14 @@ options:
     description:
       - Environment variables, added to the image's own. Values are strings or whole numbers.
       - Variables that are no longer wanted go with the next run.
+      - Those whose name says that they are secret, such as C(HF_TOKEN), or whose value is an address with credentials,
+        are handed to the host as O(secret_environment), where the value has six characters or more.
+    type: dict
+  secret_environment:
+    description:
+      - Environment variables like those of O(environment), whose values show neither in results nor in the system's
+        log.
+      - C(docker inspect) shows them, as it shows all variables, to whoever may use the Docker Engine.
     type: dict
   python_path:
     description:
@@ -160,6 +168,43 @@ options:
     description:
       - Limits by name, V(soft:hard), for example C(nofile) with V(1048576:1048576).
     type: dict
+  drop_capabilities:
+    description:
+      - The Linux capabilities that are taken from the container's processes, V(ALL) or single ones such as C(NET_RAW).
+      - Without V(DAC_OVERRIDE) in O(add_capabilities), root in the container reads and writes only what the modes of
+        files allow it, as in caches and for the file of O(api_key_file).
+    type: list
+    elements: str
+    default: []
+  add_capabilities:
+    description:
+      - Those that they have beyond Docker's own, or keep where O(drop_capabilities) is V(ALL).
+    type: list
+    elements: str
+    default: []
+  security_options:
+    description:
+      - As for C(docker run --security-opt) - C(no-new-privileges:true), C(apparmor=PROFILE), C(label=...), or
+        C(seccomp=unconfined).
+    type: list
+    elements: str
+    default: []
+  read_only:
+    description:
+      - Whether the container's own files cannot be written. What must be written wants O(volumes) or O(tmpfs).
+    type: bool
+    default: false
+  tmpfs:
+    description:
+      - Folders in memory, C(/target) or C(/target:size=1g).
+    type: list
+    elements: str
+    default: []
+  pids_limit:
+    description:
+      - The most processes and threads of the container; V(0) for no limit. vLLM has thousands where cores are many.
+    type: int
+    default: 0
   restart_policy:
     description:
       - The restart policy once the server is ready. vLLM ends with exit code 0 when its engine dies, so V(on-failure)
@@ -410,6 +455,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._bring_up import server_facts
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._container_error import ContainerError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import diagnose_text
@@ -442,6 +488,7 @@ def argument_spec() -> dict[str, Any]:
         "arguments": {"type": "list", "elements": "str"},
         "entrypoint": {"type": "list", "elements": "str"},
         "environment": {"type": "dict"},
+        "secret_environment": {"type": "dict", "no_log": True},
         "python_path": {"type": "list", "elements": "str"},
         "volumes": {"type": "list", "elements": "str"},
         "user": {"type": "str"},
@@ -459,6 +506,12 @@ def argument_spec() -> dict[str, Any]:
         "ipc_mode": {"type": "str", "default": "host"},
         "shm_size": {"type": "str"},
         "ulimits": {"type": "dict"},
+        "drop_capabilities": {"type": "list", "elements": "str", "default": []},
+        "add_capabilities": {"type": "list", "elements": "str", "default": []},
+        "security_options": {"type": "list", "elements": "str", "default": []},
+        "read_only": {"type": "bool", "default": False},
+        "tmpfs": {"type": "list", "elements": "str", "default": []},
+        "pids_limit": {"type": "int", "default": 0},
         "restart_policy": {
             "type": "str",
             "choices": ["no", "on-failure", "always", "unless-stopped"],
@@ -493,10 +546,16 @@ def described(parameters: Mapping[str, Any], check_mode: bool) -> Mapping[str, A
         raise ContainerError(f"{parameters['name']}: nothing was changed; {exc}") from exc
 
 
+def whole(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with all variables in `environment`."""
+    variables = {**(parameters["environment"] or {}), **(parameters["secret_environment"] or {})}
+    return {**parameters, "environment": variables or None}
+
+
 def bring_about(module: AnsibleModule) -> dict[str, Any]:
     """Reach the wanted state; return the result. Raises ContainerError and EngineError."""
     engine = connect(module.params["docker_host"])
-    parameters, back_to = effective(engine, described(module.params, module.check_mode))
+    parameters, back_to = effective(engine, described(whole(module.params), module.check_mode))
     if parameters["state"] in _KEEPING:
         action, keep = _KEEPING[parameters["state"]]
         new = keep(engine, parameters, module.check_mode)
@@ -525,6 +584,7 @@ def bring_about(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(
         argument_spec=argument_spec(),
         required_if=[("state", state, ["image"]) for state in _DESCRIBED],
@@ -532,7 +592,7 @@ def main() -> None:
     )
     if DOCKER_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("docker"), exception=DOCKER_IMPORT_ERROR)
-    found = problems(module.params)
+    found = problems(whole(module.params))
     if found:
         module.fail_json(msg=f"{module.params['name']}: nothing was changed. {'; '.join(found)}", problems=found)
     try:

@@ -243,6 +243,7 @@ remedy:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._detach import DetachError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import DOCKER_IMPORT_ERROR, EngineError, connect
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._image_bringing import ImageError
@@ -341,6 +342,7 @@ def in_background(module: AnsibleModule) -> dict[str, Any] | None:
 
 def main() -> None:
     """Run the module."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(
         argument_spec=ARGUMENT_SPEC,
         required_if=[("source", "archive", ["archive"]), ("source", "peer", ["peer", "peer_token"])],

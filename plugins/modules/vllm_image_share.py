@@ -122,7 +122,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.text.formatters import human_to_bytes
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _image_share
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _image_share, _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import DOCKER_IMPORT_ERROR, EngineError, connect
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._image_digests import registry_digests
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._image_records import read_record
@@ -202,6 +202,7 @@ def shown(params: dict[str, Any], status: dict[str, Any] | None, folder: Path) -
 
 def main() -> None:
     """Run the module."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
     if DOCKER_IMPORT_ERROR:

@@ -251,7 +251,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _liveness_result, _restarts, _spec, _text_files
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import (
+    _liveness_result,
+    _private_folder,
+    _restarts,
+    _spec,
+    _text_files,
+)
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api, ApiError, read_api_key
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._command import ModuleCommands
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import (
@@ -331,6 +337,7 @@ def recall(module: AnsibleModule, case: Case) -> _restarts.Restarts | None:
 
 def main() -> None:
     """Run the module."""
+    _private_folder.keep_others_from_writing()
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     if DOCKER_IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("docker"), exception=DOCKER_IMPORT_ERROR)

@@ -22,6 +22,17 @@ def render_docker_run(description: Mapping[str, Any]) -> list[str]:
         tokens.append(f"--shm-size={description['shm_size']}")
     if description.get("user"):
         tokens.append(f"--user={description['user']}")
+    for flag, key in (
+        ("--cap-drop", "drop_capabilities"),
+        ("--cap-add", "add_capabilities"),
+        ("--security-opt", "security_options"),
+        ("--tmpfs", "tmpfs"),
+    ):
+        tokens += [f"{flag}={value}" for value in description.get(key) or []]
+    if description.get("read_only"):
+        tokens.append("--read-only")
+    if description.get("pids_limit"):
+        tokens.append(f"--pids-limit={description['pids_limit']}")
     for flag, key in (("-v", "volumes"), ("--device", "devices")):
         for value in description.get(key) or []:
             tokens += [flag, str(value)]

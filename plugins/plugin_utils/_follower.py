@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._progress import Shower, interval_of, mode_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._watch import (
     RUNNING,
@@ -99,6 +99,6 @@ class FollowingAction(ActionBase):
         """Return what shows progress as the variable gpt_oss_progress wants it."""
         asked = self._templar.template(task_vars.get("gpt_oss_progress", "auto"))
         try:
-            return Shower(mode_of(str(asked), os.environ), Display().display)
+            return Shower(mode_of(str(asked), os.environ), Console().display)
         except ValueError as exc:
             raise AnsibleActionFail(str(exc)) from exc

@@ -5,19 +5,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._visible import visible
+
+# A backslash before one of them would else escape the one that is put there (CommonMark, 2.4).
+_BEGINNING = re.compile(r"[\\|<\[`]")
 
 
 def section(title: str, body: Sequence[str], note: str = "") -> list[str]:
     """Return a section with its heading; nothing when it has no body."""
     if not body:
         return []
-    return [f"## {title}", "", *body, *(["", note] if note else [])]
+    return [f"## {escaped(title)}", "", *body, *(["", note] if note else [])]
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> list[str]:
     """Return a table that also lines up as plain text; numbers: the headings of the right-aligned columns."""
+    headings = [escaped(heading) for heading in headings]
+    numbers = [escaped(heading) for heading in numbers]
     texts = [["-" if value is None or value == "" else escaped(value) for value in row] for row in rows]
     if not texts:
         return []
@@ -36,5 +44,5 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Seque
 
 
 def escaped(value: Any) -> str:
-    """Return a value as one line of text that does not end a table's cell, and in which no HTML begins."""
-    return " ".join(str(value).replace("|", "\\|").replace("<", "\\<").split())
+    """Return a value as one line that does not end a table's cell, and in which no HTML, link or code begins."""
+    return " ".join(visible(_BEGINNING.sub(r"\\\g<0>", str(value))).split())

@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Collection, Mapping
 
 import yaml
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._visible import visible
 
 GROUP = "gpt_oss_quarantine"
 _PREFIX = "gpt_oss_quarantine_"
+# What begins a template, a statement or a comment of Jinja.
+_TEMPLATE = re.compile(r"\{(?=[{%#])")
 _KEYS = ("reason", "time", "retest")
 _HEAD = """\
 ---
@@ -54,9 +58,14 @@ def updated(
 
 def dump(entries: Mapping[str, Mapping[str, str]]) -> str:
     """Return the file's text."""
-    hosts = {host: {_PREFIX + key: entry[key] for key in _KEYS} for host, entry in entries.items()}
+    hosts = {host: {_PREFIX + key: _inert(entry[key]) for key in _KEYS} for host, entry in entries.items()}
     document = {GROUP: {"hosts": hosts}}
     return _HEAD + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _inert(text: str) -> str:
+    """Return a text in which no template begins: Ansible trusts an inventory, and a reason comes from a host."""
+    return visible(_TEMPLATE.sub("{ ", text))
 
 
 def retest_command(host: str, sources: Collection[str], path: str) -> str:

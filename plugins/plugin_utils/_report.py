@@ -40,7 +40,7 @@ def report_markdown(fleet: Mapping[str, Any], servers: more.Servers | None = Non
     sections = [
         ["# gpt-oss fleet report"],
         [f"> **SIMULATED.** {SIMULATED_NOTE}"] if fleet["simulated"] else [],
-        [f"**{fleet['sentence']}**"],
+        [f"**{escaped(fleet['sentence'])}**"],
         section("Hosts", _hosts(fleet["hosts"])),
         *(
             section(f"Model: {model}", _table(each), "Medians of the fleet.")

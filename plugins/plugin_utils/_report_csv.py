@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +15,8 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_tables impor
 
 Entry = Mapping[str, Any]
 
-# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection): blanks first, and wide forms as well.
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _FIRST = (
     "simulated", "host", "server", "model", "task", "reasoning_effort", "verdict", "reason", "score", "standard_error",
     "standard_error_within",
@@ -81,4 +82,4 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         value = " ".join(map(str, value))
     # A number may begin with a minus sign; a text that does is told to be one.
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

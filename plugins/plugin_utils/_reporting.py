@@ -59,6 +59,12 @@ class TableAction(ReportingAction):
 
 def write_report(folder: Path, files: Mapping[str, str | None]) -> None:
     """Write a report's files, by their place in the folder; None for one that must go. Raises AnsibleActionFail."""
+    outside = [name for name in files if not (folder / name).resolve().is_relative_to(folder.resolve())]
+    if outside:
+        raise AnsibleActionFail(
+            f"Expected the report's files to be in {folder}, found that {outside[0]!r} leads out of it. It bears the "
+            "name of a host: give that one another name."
+        )
     try:
         write({str(folder / name): text for name, text in files.items()})
     except OSError as exc:

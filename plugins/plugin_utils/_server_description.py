@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._drain import drain_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._kernel_expectation import kernel_expectation
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._placement import CONTAINER_PORT, Placement
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._privileges import privileges
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._provisions import provide
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import Catalogue, Site
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_plan import Plan
@@ -54,6 +55,7 @@ def describe(plan: Plan, placement: Placement, catalogue: Catalogue, site: Site)
         "ipc_mode": options.get("ipc_mode") or plan.recipe.get("ipc_mode", "private"),
         "shm_size": options.get("shm_size"),
         "ulimits": options.get("ulimits", {}),
+        **privileges(plan.recipe, options, port),
         "restart_policy": options.get("restart_policy", "unless-stopped"),
         "labels": options.get("labels", {}),
         "api_key_file": options.get("api_key_file"),

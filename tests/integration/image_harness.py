@@ -98,8 +98,8 @@ class Images:
 
 
 @contextlib.contextmanager
-def another_engine() -> Iterator[str]:
-    """Run a second Docker Engine of this machine's kind, with a store of its own; yield its address."""
+def another_engine(*options: str) -> Iterator[str]:
+    """Run a second Docker Engine of this machine's kind, with a store and options of its own; yield its address."""
     if os.geteuid() != 0:
         pytest.skip("a second Docker Engine is started by root only")
     folder = Path(tempfile.mkdtemp(prefix="engine-"))
@@ -113,7 +113,11 @@ def another_engine() -> Iterator[str]:
     _ip("address", "add", f"192.168.{secrets.randbelow(200) + 50}.1/24", "dev", bridge)
     with (folder / "log").open("wb") as log:
         engine = subprocess.Popen(
-            [*command, *alone], stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PATH": path}
+            [*command, *alone, *options],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PATH": path},
         )
     try:
         deadline = time.monotonic() + 60

@@ -21,6 +21,12 @@ OPTIONS: list[tuple[str, Any, list[str]]] = [
     ("ulimits", {"nofile": "4096:8192"}, ["ulimits"]),
     ("devices", ["/dev/null:/dev/other:r"], ["devices"]),
     ("labels", {"team": "red"}, ["labels"]),
+    ("drop_capabilities", ["ALL"], ["dropped_capabilities"]),
+    ("add_capabilities", ["SYS_CHROOT"], ["added_capabilities"]),
+    ("security_options", ["no-new-privileges"], ["security_options"]),
+    ("read_only", True, ["read_only"]),
+    ("tmpfs", ["/tmp:size=8m"], ["tmpfs"]),
+    ("pids_limit", 200, ["pids_limit"]),
     ("bind_address", "127.0.0.2", ["ports"]),
     ("container_port", 8001, ["ports"]),
     ("network_mode", "host", ["ports", "network_mode"]),
@@ -38,6 +44,7 @@ ELSEWHERE = {"image", "port", "restart_policy"}
 NOT_DESCRIBING = {
     "model", "served_model_name", "kernel_proof", "name", "state", "pull", "wait", "timeout", "stage_timeouts",
     "stop_timeout", "drain_timeout", "rollback", "state_path", "background", "start", "docker_host", "proofs",
+    "secret_environment",
 }  # fmt: skip
 
 

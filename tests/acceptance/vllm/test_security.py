@@ -33,7 +33,10 @@ def variables() -> dict[str, Any]:
     key.write_text(f"{KEY}\n")
     key.chmod(0o600)
     # Nobody but this machine reaches it here, so that the guard is asked for.
-    changes = {"name": NAME, "port": ITS_PORT, "user": f"{UID}:{GID}", "api_key_file": str(key), "guard": True}
+    changes = {
+        "name": NAME, "port": ITS_PORT, "user": f"{UID}:{GID}", "api_key_file": str(key), "guard": True,
+        "read_only": True, "tmpfs": ["/tmp"], "pids_limit": 2000,
+    }  # fmt: skip
     return {"vllm_servers": [{**entry, **changes}], "vllm_offline": True, "vllm_smoke_expect": "Paris"}
 
 
@@ -106,6 +109,17 @@ def test_it_is_not_root_and_keeps_what_it_compiles() -> None:
     kept = sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_dir())
     step(f"kept in the user's home: {', '.join(kept)}", 0.0)
     assert ".cache/vllm" in kept
+
+
+def test_it_has_no_rights_and_cannot_change_itself() -> None:
+    """What the kernel says of each process, and not what the engine was asked for."""
+    pids = [line.split()[0] for line in docker("top", NAME, "-eo", "pid").splitlines()[1:]]
+    for pid in pids:
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")} == {0}, status
+        assert status["NoNewPrivs"] == "1"
+    touched = subprocess.run(["docker", "exec", NAME, "sh", "-c", "echo x >/etc/x"], capture_output=True, check=False)
+    assert touched.returncode != 0 and b"Read-only file system" in touched.stderr
 
 
 def test_the_same_server_without_any_network() -> None:

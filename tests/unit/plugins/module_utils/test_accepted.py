@@ -92,5 +92,6 @@ def test_each_option_is_either_of_the_description_or_of_the_call() -> None:
     of_the_call = {
         "name", "state", "pull", "restart_policy", "wait", "timeout", "stage_timeouts", "stop_timeout",
         "drain_timeout", "rollback", "proofs", "state_path", "background", "start", "docker_host",
+        "secret_environment",  # which is joined to `environment` before
     }  # fmt: skip
     assert set(A["parameters"]) | of_the_call == set(DEFAULTS)

@@ -42,6 +42,18 @@ OPTIONS: list[tuple[dict[str, Any], list[str]]] = [
     ({"network_mode": "host"}, ["--network host"]),
     ({"restart_policy": "always"}, ["--restart always"]),
     ({"ulimits": {"nofile": "1:2"}, "shm_size": "1m"}, ["--shm-size 1048576", "--ulimit nofile=1:2"]),
+    (
+        {
+            "drop_capabilities": ["ALL"],
+            "add_capabilities": ["CAP_CHOWN"],
+            "security_options": ["no-new-privileges"],
+        },
+        ["--cap-drop ALL", "--cap-add CHOWN", "--security-opt no-new-privileges:true"],
+    ),
+    (
+        {"read_only": True, "tmpfs": ["/tmp:size=1m", "/run"], "pids_limit": 9},
+        ["--read-only", "--tmpfs /run", "--tmpfs /tmp:size=1m", "--pids-limit 9"],
+    ),
     ({"environment": {"HF_TOKEN": "hf_x", "A": "b c"}}, ["--env 'A=b c'", "--env 'HF_TOKEN=********'"]),
     ({"volumes": ["/a:/b:ro"], "devices": ["/dev/x"]}, ["--volume /a:/b:ro", "--device /dev/x:/dev/x:rwm"]),
     ({"entrypoint": ["/bin/sh", "-c", "x y"], "arguments": ["m"]}, ["--entrypoint /bin/sh", "i:1", "-c", "'x y'", "m"]),

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +138,33 @@ def test_checksums_are_read_once_where_none_are_brought_along(tmp_path: Path) ->
     )
     with pytest.raises(ParcelError, match="sha256sum"):
         _parcel_files.select(open_parcel(str(folder)), wish())
+
+
+def archive_of(path: Path, *members: tuple[str, bytes, str]) -> Parcel:
+    """Make an archive of members with a name, a kind (see tarfile) and where they lead, each but links with a byte."""
+    with tarfile.open(path, "w") as archive:
+        for name, kind, target in members:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname, entry.size = kind, target, 0 if target else 1
+            archive.addfile(entry, None if target else io.BytesIO(b"x"))
+    return open_parcel(str(path))
+
+
+def test_an_archive_gives_files_alone_and_no_link_out_of_it(tmp_path: Path) -> None:
+    parcel = archive_of(
+        tmp_path / "a.tar", ("file", tarfile.REGTYPE, ""), ("soft", tarfile.SYMTYPE, "/etc/passwd"),
+        ("hard", tarfile.LNKTYPE, "/etc/passwd"), ("up", tarfile.LNKTYPE, "../file"), ("same", tarfile.LNKTYPE, "file"),
+        ("device", tarfile.CHRTYPE, "device"), ("pipe", tarfile.FIFOTYPE, "pipe"),
+    )  # fmt: skip
+    assert parcel.names() == ["file", "same"]
+    with parcel.open("same") as file:
+        assert file.read() == b"x"
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "a/../../evil", "a//b", "a\nb"])
+def test_a_name_that_leads_out_of_a_parcel_is_refused(name: str, tmp_path: Path) -> None:
+    parcel = archive_of(tmp_path / "a.tar", (name, tarfile.REGTYPE, ""), ("good", tarfile.REGTYPE, ""))
+    everything = {"prefix": "", "files": None, "allow_patterns": None, "ignore_patterns": None}
+    for params in (everything, {**everything, "files": [name.lstrip("/")]}, {**everything, "files": [name]}):
+        with pytest.raises(ParcelError, match="that stay within it|no such file"):
+            _parcel_files.select(parcel, params, lambda _parcel, names: dict.fromkeys(names, "0" * 64))

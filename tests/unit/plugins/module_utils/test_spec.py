@@ -179,6 +179,13 @@ DRIFT: list[tuple[dict[str, Any], str]] = [
     ({"shm_size": "1g"}, "shm_size"),
     ({"ulimits": {"nofile": "5:6"}}, "ulimits"),
     ({"labels": {"a": "b"}}, "labels"),
+    ({"drop_capabilities": ["ALL"]}, "dropped_capabilities"),
+    ({"add_capabilities": ["SYS_NICE"]}, "added_capabilities"),
+    ({"security_options": ["no-new-privileges:true"]}, "security_options"),
+    ({"security_options": ["apparmor=unconfined"]}, "security_options"),
+    ({"read_only": True}, "read_only"),
+    ({"tmpfs": ["/tmp:size=1m"]}, "tmpfs"),
+    ({"pids_limit": 100}, "pids_limit"),
 ]
 
 
@@ -187,6 +194,22 @@ def test_drift_both_ways(changes: dict[str, Any], key: str) -> None:
     there, back = body(**changes), body()
     assert [difference.key for difference in drift(inspected(back), there)] == [key]
     assert [difference.key for difference in drift(inspected(there), back)] == [key]
+
+
+def test_what_the_engine_makes_of_privileges_is_no_drift() -> None:
+    """As Docker 20.10 shows them: a prefix, and an option of its own where the IPC namespace is the host's."""
+    wanted = body(
+        drop_capabilities=["ALL"], add_capabilities=["DAC_OVERRIDE"], security_options=["no-new-privileges"],
+        tmpfs=["/tmp"], read_only=True,
+    )  # fmt: skip
+    container = inspected(wanted)
+    container["HostConfig"] |= {
+        "CapAdd": ["CAP_DAC_OVERRIDE"], "SecurityOpt": ["no-new-privileges", "label=disable"], "PidsLimit": -1,
+    }  # fmt: skip
+    assert drift(container, wanted) == []
+    assert [each.key for each in drift(container, body())] == [
+        "dropped_capabilities", "added_capabilities", "security_options", "read_only", "tmpfs",
+    ]  # fmt: skip
 
 
 def test_the_image_counts_by_id() -> None:

@@ -28,6 +28,9 @@ ATTACKS = (
     "</style></svg></pre><iframe src=//evil.example></iframe>",
     "{{ 7 * 7 }}{% include 'x' %}",
     "javascript:alert(1)",
+    "<!--<script>alert(1)</script>",
+    "<svg/onload=alert(1)>",
+    "\u2028alert(1)//\u2029]]>",
 )
 
 
