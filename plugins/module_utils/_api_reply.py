@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 
 _BODY_SHOWN = 500
 
@@ -45,7 +46,7 @@ class Reply:
     def json(self) -> Any:
         """Return the body as JSON. Raises ApiError when it is none."""
         try:
-            return json.loads(self.text)
+            return _json_text.loads(self.text)
         except ValueError as exc:
             message = f"expected JSON, got {shortened(self.text)!r} (status {self.status}); is this a vLLM server?"
             raise ApiError(message, self.status, self.text) from exc
@@ -84,7 +85,7 @@ def _raise_error_of(body: dict[str, Any], text: str) -> None:
 
 def _error_text(text: str) -> str:
     try:
-        body = json.loads(text)
+        body = _json_text.loads(text)
     except ValueError:
         return shortened(text) or "an empty body"
     error = body.get("error", body) if isinstance(body, dict) else body

@@ -16,7 +16,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _sums
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _sums
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._parcel import Parcel, ParcelError, sums_of
 
 NAME = "bundle.json"
@@ -50,7 +50,7 @@ def read(parcel: Parcel) -> dict[str, Any]:
         content = file.read()
     if hashlib.sha256(content).hexdigest() != sums.get(NAME):
         raise BundleError(f"wanted {NAME} of {parcel.path} as {_sums.NAME} says, found it damaged; copy it there again")
-    document = json.loads(content)
+    document = _json_text.loads(content)
     if document.get("format") != FORMAT:
         raise BundleError(
             f"wanted a bundle of format {FORMAT} at {parcel.path}, found {document.get('format')}; make it with the "

@@ -12,6 +12,8 @@ from __future__ import annotations
 import json
 from typing import Any, Mapping, NamedTuple, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
+
 _PROMPT_MARK = "\x00prompt\x00"
 _MAX_ERROR_TEXT = 2000
 
@@ -53,7 +55,7 @@ class Sampler:
     def parse(self, body: bytes) -> Reply:
         """Read a reply of HTTP status 200; ReplyError where it is not an answer."""
         try:
-            document = json.loads(body)
+            document = _json_text.loads(body)
         except ValueError as exc:
             raise ReplyError(502, f"the reply is not JSON ({exc}): {_shorten(body)}") from exc
         if not isinstance(document, dict):
@@ -135,7 +137,7 @@ SAMPLERS: Mapping[str, type[Sampler]] = {"responses": ResponsesSampler, "chat_co
 def error_text(body: bytes) -> str:
     """Return the message in an error reply's body, in whatever shape it came."""
     try:
-        document = json.loads(body)
+        document = _json_text.loads(body)
     except ValueError:
         return _shorten(body)
     if isinstance(document, dict):
