@@ -68,7 +68,7 @@ class Api:
         """Return the served models as the server lists them."""
         body = checked(self.get("models"))
         models = body.get("data")
-        if not isinstance(models, list):
+        if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
             raise ApiError(f"expected a list of models, got {shortened(str(body))!r}", 200, str(body))
         return models
 

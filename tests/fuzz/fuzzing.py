@@ -54,9 +54,10 @@ def check_message(text: object) -> None:
 
 
 ODD_TEXTS = st.sampled_from(
-    ["", " ", "\n", "\0", "{{ x }}", "{% raw %}", "é\u2028", "\ud83d\ude00", "../../x", "/", "-1", "0", "1", "1e309", "nan"]
-    + ["null", "true", "no", "a" * 5000, "%s%n", "$(x)", "'\"", "\x1b[31m", "0x10", "1_000", "٣", "²", "-", ",", ":", "=", "[]"]
-    + ["http://[::1", "http://x:99999/v1", "2026-13-45", "{", '{"a": 1}', "\u202e", "sha256:", "a/b/c", "--flag", "x y"]
+    ["", "\ud800", " ", "\n", "\0", "{{ x }}", "{% raw %}", "é\u2028", "\ud83d\ude00", "../../x", "/", "-1", "0", "1"]
+    + ["null", "true", "no", "a" * 5000, "%s%n", "$(x)", "'\"", "\x1b[31m", "0x10", "1_000", "٣", "²", "-", ",", ":"]
+    + ["1e309", "nan", "=", "[]", "http://[::1", "http://x:99999/v1", "2026-13-45", "{", '{"a": 1}', "\u202e"]
+    + ["sha256:", "a/b/c", "--flag", "x y"]
 )  # fmt: skip
 TEXTS = st.one_of(ODD_TEXTS, st.text(max_size=12))
 NUMBERS = st.one_of(
@@ -132,8 +133,9 @@ def _replaced(draw: Any, document: Any, path: Path, values: st.SearchStrategy[An
 
 DEEP = b"[" * 100_000
 _BITS = st.sampled_from(
-    [b"", b"\0", b"\xff\xfe", b"\r", b"\n", b"\n\n", b"\xef\xbb\xbf", b"{", b"}", b"]", b'"', b",", b"null", b"1" * 5000]
-    + [b"\xed\xa0\x80", b"NaN", b"-Infinity", b"1e999", DEEP, b'{"a":' * 50_000, b"<", b">", b"&x;", b":", b" ", b"\\u12"]
+    [b"", b"\0", b"\xff\xfe", b"\r", b"\n", b"\n\n", b"\xef\xbb\xbf", b"{", b"}", b"]", b'"', b",", b"null"]
+    + [b"\xed\xa0\x80", b"NaN", b"-Infinity", b"1e999", DEEP, b'{"a":' * 50_000, b"<", b">", b"&x;", b":", b" "]
+    + [b"\\u12", b"1" * 5000]
 )  # fmt: skip
 
 
