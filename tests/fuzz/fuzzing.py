@@ -18,6 +18,7 @@ SECONDS = float(os.environ.get("FUZZ_SECONDS") or 0)
 _UNHURRIED: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 BRIEF = settings(derandomize=True, max_examples=12, **_UNHURRIED)
 LONG = settings(max_examples=300, phases=(Phase.explicit, Phase.generate, Phase.shrink), **_UNHURRIED)
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 COUNTED: Counter[str] = Counter()  # examples by test file
 
 # What Python says of its own accord, and never a person.
@@ -31,8 +32,11 @@ _RAW = re.compile(
 )
 
 
-def fuzz(**strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a test of made-up arguments; its examples are counted under its file's name."""
+def fuzz(*, brief: int = 12, slow: bool = False, **strategies: st.SearchStrategy[Any]) -> Decorator:
+    """Make a test of made-up arguments, `brief` of them if not for long; they are counted under its file's name.
+
+    What was found is made as short as can be, unless each example of the test is `slow`.
+    """
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(test)
@@ -40,7 +44,10 @@ def fuzz(**strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]]
             COUNTED[test.__module__] += 1
             test(*args, **named)
 
-        return (LONG if SECONDS else BRIEF)(given(**strategies)(counted))
+        how = LONG if SECONDS else settings(BRIEF, max_examples=brief)
+        if slow:
+            how = settings(how, phases=(Phase.explicit, Phase.generate), max_examples=min(how.max_examples, 20))
+        return how(given(**strategies)(counted))
 
     return decorate
 
