@@ -63,8 +63,8 @@ def read(parcel: Parcel) -> dict[str, Any]:
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
         raise BundleError(
-            f"wanted a bundle of format {FORMAT} at {parcel.path}, found {found}; make it with the collection's version "
-            "that is used here"
+            f"wanted a bundle of format {FORMAT} at {parcel.path}, found {found}; make it with the collection's "
+            "version that is used here"
         )
     _check(document, f"{NAME} of {parcel.path}")
     return dict(document)

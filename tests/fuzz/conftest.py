@@ -38,9 +38,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     until = now + (_BEGUN + fuzzing.SECONDS - now) / len(_LEFT)
     _LEFT.remove(pyfuncitem.nodeid)
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    while time.monotonic() < until:
+    while True:
         pyfuncitem.obj(**arguments)
-    return True
+        if time.monotonic() >= until:
+            return True
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
