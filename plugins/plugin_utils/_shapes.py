@@ -5,16 +5,18 @@
 
 Facts are made by modules, and may be another version's, or have been set by hand; recipes and the like are the user's
 own. They are large, so they are not checked through and through beforehand: code that finds another shape raises one
-of WRONG.
+of WRONG, whose traceback is shown with -vvv.
 """
 
 from __future__ import annotations
 
 import functools
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ansible.errors import AnsibleActionFail, AnsibleFilterError
+from ansible.utils.display import Display
 
 Report = TypeVar("Report")
 
@@ -47,6 +49,7 @@ def guarded(name: str, function: Callable[..., Report]) -> Callable[..., Report]
         try:
             return function(*args, **named)
         except WRONG as exc:
+            Display().vvv(traceback.format_exc())
             full = f"gpt_oss.fleet.{name}"
             raise AnsibleFilterError(
                 f"{full}: wanted values as `ansible-doc -t filter {full}` tells, found {found_in(exc)}; correct them, "
@@ -64,6 +67,7 @@ def sentences(run: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any
         try:
             return run(self, tmp, task_vars)
         except WRONG as exc:
+            Display().vvv(traceback.format_exc())
             raise AnsibleActionFail(
                 f"Wanted parameters and facts as `ansible-doc {self._task.action}` tells, found {found_in(exc)}. "
                 "Correct them, or gather the facts anew."
