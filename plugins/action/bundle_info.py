@@ -17,6 +17,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._sum_memory import S
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._sums import SumsError
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._sender import MEMORY
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 
 _MODULE = "gpt_oss.fleet.bundle_info"
 
@@ -27,6 +28,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_check_mode = True
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         params = plain(self.validate_argument_spec(INFO_SPEC)[1])

@@ -15,11 +15,13 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._cache_table import 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import TableAction
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 
 
 class ActionModule(TableAction):
     """Show the caches. Nothing is sent to any host."""
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         return self.table_of(task_vars or {}, _host, _report, _show)

@@ -23,6 +23,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_report 
     short_table,
 )
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {"hosts": {"type": "list", "elements": "str"}, "path": {"type": "path"}}
 
@@ -32,6 +33,7 @@ Host = dict[str, Any]
 class ActionModule(ReportingAction):
     """Compare the hosts. Nothing is sent to any host."""
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)

@@ -14,6 +14,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._text_files import d
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reference_file import accepted_cells, dump, references_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import FROM_BEST_TO_WORST
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -32,6 +33,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 class ActionModule(ReportingAction):
     """Write the file of references. Nothing is sent to any host."""
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)

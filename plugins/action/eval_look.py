@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -17,6 +18,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._judgements import c
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._looks import FAIL, GO_ON, decide
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._sequential import Design
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_fleet_options.COMMON,
@@ -33,6 +35,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, args = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
@@ -49,7 +52,10 @@ def look(args: Mapping[str, Any], hosts: Sequence[str], hostvars: Mapping[str, A
     _fleet_options.check_probabilities(args, ("alpha", "beta", "margin"))
     if args["alpha"] + args["beta"] >= 1:
         raise AnsibleActionFail("alpha and beta are 1 or more together: wanted small ones, such as 0.05 each.")
-    found = _fleet_options.gather(args, hosts, hostvars)
+    return _fleet_options.judged_by(partial(_looked, args), args, hosts, hostvars)
+
+
+def _looked(args: Mapping[str, Any], found: _fleet_options.Gathered) -> dict[str, Any]:
     question = _fleet_options.question_of({**args, "sequential": {}}, found.servers)
     compared = compare(question, found.rows, found.failures)
     cells = [judgement.cell for judgement in compared.judgements.values()]

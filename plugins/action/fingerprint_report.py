@@ -19,6 +19,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fingerprint_judgeme
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fingerprint_report import report_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import FROM_BEST_TO_WORST, GOOD, UNJUDGED
 
@@ -43,6 +44,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 class ActionModule(ReportingAction):
     """Judge fingerprints. Nothing is sent to any host."""
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)

@@ -25,6 +25,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_files import
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_samples import Wish, chosen_samples
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_view import UNFIT, Known
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import FROM_BEST_TO_WORST
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -47,6 +48,7 @@ _NEEDED = ("scores", "hosts", "cells", "pooled", "sentence", "settings")
 class ActionModule(ReportingAction):
     """Write the report. Nothing is sent to any host."""
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)

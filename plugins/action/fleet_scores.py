@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -17,6 +18,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fleet import fleet_
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._kernel_findings import kernel_findings
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._performance import performance_findings
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH, score_table
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**_fleet_options.COMMON, **_fleet_options.JUDGING}
@@ -28,6 +30,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, args = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
@@ -48,7 +51,10 @@ class ActionModule(ActionBase):
 
 def judged(args: Mapping[str, Any], hosts: Sequence[str], hostvars: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a fleet, from its hosts' variables, with its table."""
-    found = _fleet_options.gather(args, hosts, hostvars)
+    return _fleet_options.judged_by(partial(_judged, args), args, hosts, hostvars)
+
+
+def _judged(args: Mapping[str, Any], found: _fleet_options.Gathered) -> dict[str, Any]:
     question = _fleet_options.question_of(args, found.servers)
     extra = [
         *performance_findings(found.rows, args["slow_tolerance"], args["slow_verdict"]),

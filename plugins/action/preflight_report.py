@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {"verdict": {"type": "dict", "required": True}}
 
@@ -21,6 +22,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         del tmp

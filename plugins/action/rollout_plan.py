@@ -18,6 +18,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import Re
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_plan import Seen, Wishes, rollout_plan
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_table import plan_table
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_waves import WavesError
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -32,6 +33,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 class ActionModule(ReportingAction):
     """Plan the rollout. Nothing is sent to any host, and nothing is changed."""
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)

@@ -24,6 +24,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_outcome imp
     wave_of,
 )
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_table import outcome_table
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -38,6 +39,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 class ActionModule(ReportingAction):
     """Tell how the rollout stands. Nothing is sent to any host."""
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)

@@ -16,6 +16,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Cons
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._junit import junit
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._smoke_report import WIDTH, report_of
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -28,6 +29,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 class ActionModule(ReportingAction):
     """Tell what was found. Nothing is sent to any host."""
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)

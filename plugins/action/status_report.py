@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import TableAction
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._status import fleet_status
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._status_table import status_table
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
@@ -20,6 +21,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
 class ActionModule(TableAction):
     """Show the servers. Nothing is sent to any host."""
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         return self.table_of(task_vars or {}, _host, _report, _show)

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._support_index import index_page, index_table
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -25,6 +26,7 @@ _AWAY = "the host could not be reached, or failed before anything was collected"
 class ActionModule(ReportingAction):
     """Write the page. Nothing is sent to any host."""
 
+    @sentences
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)

@@ -38,6 +38,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
+
 _ADDRESSES = ("http://", "https://")
 
 
@@ -61,4 +63,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"bundled_data": bundled_data}
+        return {"bundled_data": guarded("bundled_data", bundled_data)}

@@ -42,6 +42,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._containerd_config import with_root
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def containerd_config(text: str, root: str) -> str:
@@ -54,4 +55,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"containerd_config": containerd_config}
+        return {"containerd_config": guarded("containerd_config", containerd_config)}

@@ -56,6 +56,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._docker_packages import UnknownVersion, package_specs
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def docker_packages(names: list[str], version: str, versions: dict[str, Any], family: str) -> list[str]:
@@ -71,4 +72,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"docker_packages": docker_packages}
+        return {"docker_packages": guarded("docker_packages", docker_packages)}

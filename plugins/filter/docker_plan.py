@@ -47,6 +47,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._docker_plan import plan
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def docker_plan(host: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -59,4 +60,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"docker_plan": docker_plan}
+        return {"docker_plan": guarded("docker_plan", docker_plan)}

@@ -51,6 +51,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._docker_restart import restart
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def docker_restart(host: dict[str, Any], keys: list[str], allowed: bool = False) -> dict[str, Any]:
@@ -63,4 +64,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"docker_restart": docker_restart}
+        return {"docker_restart": guarded("docker_restart", docker_restart)}

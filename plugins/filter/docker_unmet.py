@@ -46,6 +46,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._docker_verdict import unmet
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def docker_unmet(host: dict[str, Any], pending: list[str] | None = None, **options: Any) -> list[str]:
@@ -58,4 +59,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"docker_unmet": docker_unmet}
+        return {"docker_unmet": guarded("docker_unmet", docker_unmet)}

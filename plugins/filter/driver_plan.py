@@ -92,6 +92,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._driver_plan import make_plan
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def driver_plan(
@@ -114,4 +115,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"driver_plan": driver_plan}
+        return {"driver_plan": guarded("driver_plan", driver_plan)}

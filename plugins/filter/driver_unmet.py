@@ -49,6 +49,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._driver_verdict import unmet
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def driver_unmet(
@@ -70,4 +71,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"driver_unmet": driver_unmet}
+        return {"driver_unmet": guarded("driver_unmet", driver_unmet)}

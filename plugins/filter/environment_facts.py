@@ -41,6 +41,8 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
+
 
 def environment_facts(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return each server's environment by its name."""
@@ -62,4 +64,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"environment_facts": environment_facts}
+        return {"environment_facts": guarded("environment_facts", environment_facts)}

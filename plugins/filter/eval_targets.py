@@ -54,6 +54,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._eval_targets import eval_targets as targets_of
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def eval_targets(
@@ -71,4 +72,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"eval_targets": eval_targets}
+        return {"eval_targets": guarded("eval_targets", eval_targets)}

@@ -59,6 +59,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._model_rows import fetch_rows
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 class FilterModule:
@@ -66,4 +67,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"fetch_rows": fetch_rows}
+        return {"fetch_rows": guarded("fetch_rows", fetch_rows)}

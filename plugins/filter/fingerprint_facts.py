@@ -63,6 +63,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
+
 _RETURNED: Mapping[str, Any] = {
     "prompts": None,
     "replies": [],
@@ -115,4 +117,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"fingerprint_facts": fingerprint_facts}
+        return {"fingerprint_facts": guarded("fingerprint_facts", fingerprint_facts)}

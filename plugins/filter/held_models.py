@@ -41,6 +41,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._model_rows import held_names
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 class FilterModule:
@@ -48,4 +49,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"held_models": held_names}
+        return {"held_models": guarded("held_models", held_names)}

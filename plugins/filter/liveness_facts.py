@@ -63,6 +63,7 @@ from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._liveness import Judgement
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._liveness_result import blank
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 _REACH = "reach the host again (its power, its network, ssh), and look again"
 
@@ -104,4 +105,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"liveness_facts": liveness_facts}
+        return {"liveness_facts": guarded("liveness_facts", liveness_facts)}

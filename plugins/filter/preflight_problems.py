@@ -109,6 +109,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._preflight import pr
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._preflight_case import Case, Wanted
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._preflight_table import sentence, table
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._problems import FAIL_ON, verdict
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def preflight_problems(
@@ -134,4 +135,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"preflight_problems": preflight_problems}
+        return {"preflight_problems": guarded("preflight_problems", preflight_problems)}

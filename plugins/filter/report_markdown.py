@@ -44,6 +44,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _report
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def report_markdown(fleet: Mapping[str, Any]) -> str:
@@ -62,4 +63,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters of this file by name."""
-        return {"report_markdown": report_markdown}
+        return {"report_markdown": guarded("report_markdown", report_markdown)}

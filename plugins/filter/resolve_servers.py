@@ -42,6 +42,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import catalogue_and_site
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import RecipeError, resolve
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def resolve_servers(servers: Any, defaults: dict[str, Any] | None = None, **options: Any) -> list[dict[str, Any]]:
@@ -59,4 +60,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"resolve_servers": resolve_servers}
+        return {"resolve_servers": guarded("resolve_servers", resolve_servers)}

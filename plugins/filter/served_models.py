@@ -45,6 +45,8 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
+
 
 def served_models(
     servers: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()
@@ -81,4 +83,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"served_models": served_models}
+        return {"served_models": guarded("served_models", served_models)}

@@ -41,6 +41,7 @@ from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import catalogue_and_site
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import expand
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def server_entries(servers: Any, defaults: dict[str, Any] | None = None, **options: Any) -> list[dict[str, Any]]:
@@ -54,4 +55,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"server_entries": server_entries}
+        return {"server_entries": guarded("server_entries", server_entries)}

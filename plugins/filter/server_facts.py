@@ -56,6 +56,8 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
+
 
 def server_facts(
     results: Sequence[Mapping[str, Any]],
@@ -99,4 +101,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"server_facts": server_facts}
+        return {"server_facts": guarded("server_facts", server_facts)}

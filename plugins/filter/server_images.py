@@ -38,6 +38,7 @@ from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import catalogue_and_site
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import images
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def server_images(servers: Any, defaults: dict[str, Any] | None = None, **options: Any) -> list[dict[str, Any]]:
@@ -51,4 +52,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"server_images": server_images}
+        return {"server_images": guarded("server_images", server_images)}

@@ -71,6 +71,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._server_plan import server_plans
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 class FilterModule:
@@ -78,4 +79,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"server_plans": server_plans}
+        return {"server_plans": guarded("server_plans", server_plans)}

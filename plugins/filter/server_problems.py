@@ -38,6 +38,7 @@ from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import catalogue_and_site
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import RecipeError, resolve
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
 def server_problems(servers: Any, defaults: dict[str, Any] | None = None, **options: Any) -> list[str]:
@@ -55,4 +56,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"server_problems": server_problems}
+        return {"server_problems": guarded("server_problems", server_problems)}

@@ -60,6 +60,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._sharing_plan import sharing_plan
 
 
@@ -68,4 +69,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"sharing_plan": sharing_plan}
+        return {"sharing_plan": guarded("sharing_plan", sharing_plan)}

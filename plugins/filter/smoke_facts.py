@@ -50,6 +50,8 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
+
 _RETURNED: Mapping[str, Any] = {
     "checks": [],
     "usage": {},
@@ -90,4 +92,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"smoke_facts": smoke_facts}
+        return {"smoke_facts": guarded("smoke_facts", smoke_facts)}

@@ -77,6 +77,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._toolkit_plan import Wishes, plan_toolkit
 
 
@@ -96,4 +97,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by its name."""
-        return {"toolkit_plan": toolkit_plan}
+        return {"toolkit_plan": guarded("toolkit_plan", toolkit_plan)}

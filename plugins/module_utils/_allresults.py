@@ -11,13 +11,12 @@ with our grading of the same text.
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _outcomes
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _outcomes
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import identity_sha256
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import Mark
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._scores import summarize
@@ -80,19 +79,19 @@ def parse_name(path: str) -> Optional[Name]:
 def read_document(path: str) -> dict[str, Any]:
     """Read a result file; AllResultsError where it cannot be read or is not one."""
     try:
-        document = json.loads(Path(path).read_bytes())
+        document = _json_text.loads(Path(path).read_bytes())
     except (OSError, ValueError) as exc:
         raise AllResultsError(
             f"wanted a result file of gpt_oss.evals, but {path} cannot be read: {exc}; give the path of an "
             "*_allresults.json"
         ) from exc
-    lists = [document.get(name) if isinstance(document, dict) else None for name in ("convos", "htmls")]
+    keys = sorted(document) if isinstance(document, dict) else []
+    lists = [document[name] if name in keys else None for name in ("convos", "htmls")]
     lengths = [len(each) if isinstance(each, list) else 0 for each in lists]
     if not all(lengths) or lengths[0] != lengths[1]:
         raise AllResultsError(
             f"{path}: wanted the keys convos and htmls, two lists of the same length, found "
-            f"{sorted(document) if isinstance(document, dict) else type(document).__name__}; give the file whose name "
-            "ends in _allresults.json"
+            f"{', '.join(keys) or 'none'}; give the file whose name ends in _allresults.json"
         )
     return dict(document)
 
@@ -134,11 +133,17 @@ def match(document: Mapping[str, Any], samples: Sequence[Sample]) -> list[Result
 
 def _result(place: str, convo: Any, page: Any, left: Mapping[str, Mapping[str, deque[Sample]]]) -> Result:
     try:
-        prompt, text = convo[0]["content"], convo[-1]["content"]
+        prompt, text = (_content(message) for message in (convo[0], convo[-1]))
         facts = {name: html.unescape(value) for name, value in _FACT.findall(page)[-3:]}
         score, target = float(facts["Score"]), facts["Correct Answer"]
+        if not 0 <= score <= 1:
+            raise ValueError(score)
     except (IndexError, KeyError, TypeError, ValueError) as exc:
-        raise AllResultsError(f"{place} has not the shape that gpt_oss.evals 0.0.9 writes: {exc!r}") from exc
+        raise AllResultsError(
+            f"{place} has not the shape that gpt_oss.evals 0.0.9 writes: wanted messages with texts, and a page with "
+            f"the right answer and a score from 0 to 1, found {str(convo)[:80]!r} and {str(page)[-80:]!r}; the file is "
+            "damaged or was edited: copy it again"
+        ) from exc
     by_target = left.get(prompt, {})
     if by_target and target not in by_target:
         raise AllResultsError(
@@ -152,6 +157,13 @@ def _result(place: str, convo: Any, page: Any, left: Mapping[str, Mapping[str, d
         )
     sample = by_target[target].popleft()
     return Result(sample, text, score, grade(sample.task, sample.target, text))
+
+
+def _content(message: Any) -> str:
+    content = message["content"]
+    if not isinstance(content, str):
+        raise TypeError("content is no text")
+    return content
 
 
 def marks_of(results: Sequence[Result]) -> dict[tuple[int, int], Mark]:

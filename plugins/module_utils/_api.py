@@ -14,7 +14,7 @@ import select
 import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._api_reply import (
     ApiError,
@@ -28,6 +28,10 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._api_reply import (
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_text
 
+_LONGEST = 1e6  # seconds
+# Names that no resolver can be asked for are UnicodeErrors.
+_TROUBLES = (OSError, http.client.HTTPException, UnicodeError)
+
 
 class Api:
     """One server. `base_url` ends in /v1; /health, /ping and /version are asked at the server's root.
@@ -36,14 +40,14 @@ class Api:
     """
 
     def __init__(self, base_url: str, api_key: str | None = None, timeout: float = 10.0) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ApiError(f"expected a base_url such as http://127.0.0.1:8000/v1, got {base_url!r}")
+        parts, port = _split(base_url)
+        if not 0 < timeout <= _LONGEST:
+            raise ApiError(f"expected a timeout above 0 s and at most {_LONGEST:,.0f} s, got {timeout:g} s")
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
         self._secure = parts.scheme == "https"
-        self._host = parts.hostname
-        self._port = parts.port
+        self._host = str(parts.hostname)
+        self._port = port
         self._prefix = parts.path.rstrip("/")
         self._root = self._prefix[: -len("/v1")] if self._prefix.endswith("/v1") else self._prefix
         self._key = api_key
@@ -69,7 +73,7 @@ class Api:
         """Return the served models as the server lists them."""
         body = checked(self.get("models"))
         models = body.get("data")
-        if not isinstance(models, list):
+        if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
             raise ApiError(f"expected a list of models, got {shortened(str(body))!r}", 200, str(body))
         return models
 
@@ -94,7 +98,7 @@ class Api:
         connection = self._connect()
         try:
             self._request(connection, "POST", f"{self._prefix}/{path.lstrip('/')}", payload)
-        except (OSError, http.client.HTTPException) as exc:
+        except _TROUBLES as exc:
             connection.close()
             raise self._unreachable(exc) from self._cause(exc)
         return Pending(self, connection)
@@ -109,7 +113,7 @@ class Api:
                 checked(self._whole(response))
                 raise ApiError(f"expected a stream of events, found a whole reply of the type {content_type}", 200)
             yield from events(response, [self._key])
-        except (OSError, http.client.HTTPException) as exc:
+        except _TROUBLES as exc:
             raise self._unreachable(exc) from self._cause(exc)
         finally:
             connection.close()
@@ -122,7 +126,7 @@ class Api:
             content_type = response.getheader("content-type") or ""
             if response.status != 200 or content_type.startswith("application/json"):
                 checked(self._whole(response))
-        except (OSError, http.client.HTTPException) as exc:
+        except _TROUBLES as exc:
             raise self._unreachable(exc) from self._cause(exc)
         finally:
             connection.close()
@@ -137,7 +141,7 @@ class Api:
         connection = self._connect()
         try:
             return self._whole(self._exchange(connection, method, path, payload, headers))
-        except (OSError, http.client.HTTPException) as exc:
+        except _TROUBLES as exc:
             raise self._unreachable(exc) from self._cause(exc)
         finally:
             connection.close()
@@ -182,9 +186,21 @@ class Api:
         return exc if mask_text(str(exc), [self._key]) == str(exc) else None
 
     def _unreachable(self, exc: Exception) -> ApiError:
-        found = mask_text(str(exc), [self._key]) or type(exc).__name__
+        found = "its host has no name that can be looked up" if isinstance(exc, UnicodeError) else str(exc)
+        found = mask_text(found, [self._key]) or type(exc).__name__
         kind = ApiTimeout if isinstance(exc, socket.timeout) else ApiError
         return kind(f"no whole reply from {self.base_url} (timeout {self.timeout:g} s): {found}")
+
+
+def _split(base_url: str) -> tuple[SplitResult, int | None]:
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port
+    except ValueError as exc:
+        raise ApiError(f"expected a base_url such as http://127.0.0.1:8000/v1, got {base_url!r}: {exc}") from exc
+    if parts.scheme not in ("http", "https") or not parts.hostname or not parts.path.isascii():
+        raise ApiError(f"expected a base_url such as http://127.0.0.1:8000/v1, got {base_url!r}")
+    return parts, port
 
 
 class Pending:
@@ -203,7 +219,7 @@ class Pending:
         """Return the body of a good reply. Raises ApiError."""
         try:
             return checked(self._api._whole(self._connection.getresponse()))
-        except (OSError, http.client.HTTPException) as exc:
+        except _TROUBLES as exc:
             raise self._api._unreachable(exc) from self._api._cause(exc)
         finally:
             self.close()

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import http.client
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._visible import visible
 
@@ -48,7 +48,7 @@ class Reply:
     def json(self) -> Any:
         """Return the body as JSON. Raises ApiError when it is none."""
         try:
-            return json.loads(self.text)
+            return _json_text.loads(self.text)
         except ValueError as exc:
             message = f"expected JSON, got {shortened(self.text)!r} (status {self.status}); is this a vLLM server?"
             raise ApiError(message, self.status, self.text) from exc
@@ -80,25 +80,31 @@ def _raise_error_of(body: dict[str, Any], text: str) -> None:
         return
     details = error if isinstance(error, dict) else body
     code = details.get("code")
-    raise ApiError(
-        f"an error in a reply of status 200: {_error_text(text)}", code if isinstance(code, int) else 200, text
-    )
+    known = isinstance(code, int) and 400 <= code <= 599
+    raise ApiError(f"an error in a reply of status 200: {_error_text(text)}", code if known else 200, text)
 
 
 def _error_text(text: str) -> str:
     try:
-        body = json.loads(text)
+        body = _json_text.loads(text)
     except ValueError:
-        return shortened(text) or "an empty body"
+        return shortened(text.strip()) or "an empty body"
     error = body.get("error", body) if isinstance(body, dict) else body
     message = error.get("message") if isinstance(error, dict) else None
-    return shortened(str(message or error))
+    return shortened(str(message or error).strip()) or "an error without a message"
 
 
 def shortened(text: str) -> str:
     """Return a text as it is shown in messages."""
     text = visible(text)
     return text if len(text) <= _BODY_SHOWN else text[:_BODY_SHOWN] + "..."
+
+
+def completion_tokens(body: Mapping[str, Any]) -> int:
+    """Return how many tokens a chat completion says that it has; 0 where it says nothing of the kind."""
+    usage = body.get("usage")
+    found = usage.get("completion_tokens") if isinstance(usage, Mapping) else None
+    return found if isinstance(found, int) else 0
 
 
 def events(response: http.client.HTTPResponse, secrets: Sequence[str | None] = ()) -> Iterator[Event]:

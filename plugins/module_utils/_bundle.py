@@ -16,7 +16,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _sums
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _sums
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._parcel import Parcel, ParcelError, sums_of
 
 NAME = "bundle.json"
@@ -26,6 +26,12 @@ PARTS = ("models", "vocabulary", "data", "wheels", "images")
 
 class BundleError(Exception):
     """The bundle cannot be made or used. The text says what was wanted, what was found, and what to do."""
+
+
+def need_texts(what: str, entry: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Raise BundleError unless the entry has a text under each of the names."""
+    if not all(isinstance(entry.get(name), str) and entry[name] for name in names):
+        raise BundleError(f"wanted {', '.join(names)} in each entry of {what}, found {str(entry)[:200]}; correct it")
 
 
 def model_place(repo_id: str, commit: str) -> str:
@@ -50,13 +56,27 @@ def read(parcel: Parcel) -> dict[str, Any]:
         content = file.read()
     if hashlib.sha256(content).hexdigest() != sums.get(NAME):
         raise BundleError(f"wanted {NAME} of {parcel.path} as {_sums.NAME} says, found it damaged; copy it there again")
-    document = json.loads(content)
-    if document.get("format") != FORMAT:
+    try:
+        document = _json_text.loads(content)
+    except ValueError as exc:
+        raise BundleError(f"wanted JSON in {NAME} of {parcel.path}, but {exc}; make the bundle again") from exc
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != FORMAT:
         raise BundleError(
-            f"wanted a bundle of format {FORMAT} at {parcel.path}, found {document.get('format')}; make it with the "
-            "collection's version that is used here"
+            f"wanted a bundle of format {FORMAT} at {parcel.path}, found {found}; make it with the collection's "
+            "version that is used here"
         )
+    _check(document, f"{NAME} of {parcel.path}")
     return dict(document)
+
+
+def _check(document: Mapping[str, Any], where: str) -> None:
+    """Raise BundleError unless the parts that are looked up in a document are what `render` makes them."""
+    models = document.get("models", [])
+    if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
+        raise BundleError(f"wanted a list of models in {where}, found {str(models)[:200]}; make the bundle again")
+    for model in models:
+        need_texts(f"models in {where}", model, ("repo_id", "revision", "commit", "path"))
 
 
 def model_of(document: Mapping[str, Any], repo_id: str, revision: Optional[str], where: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._bundle import BundleError, model_of
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._bundle import BundleError, model_of, need_texts
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_folder import commit_of
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_stamp import SHA256, Listed
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._parcel import open_parcel
@@ -25,6 +25,7 @@ _IGNORED = ("original/*", "metal/*")
 
 def from_bundle(document: Mapping[str, Any], entry: Mapping[str, Any], path: str, remote: bool) -> dict[str, Any]:
     """Return an entry with the place of its files in a bundle. Raises BundleError."""
+    need_texts("models", entry, ("repo_id",))
     model = model_of(document, entry["repo_id"], entry.get("revision"), path)
     return {**entry, "commit": model["commit"], "src": path, "prefix": model["path"], "remote_src": remote}
 

@@ -8,7 +8,6 @@ Nothing is changed, and nothing is read but folders, names and the small files t
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._cache_access import Survey, name_of, survey
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._cache_leftovers import (
     Judge,
@@ -199,7 +199,7 @@ def _tree_lacks(folder: Path, held: Holdings) -> int:
     vLLM 0.13 to 0.24 refuses such a snapshot when it is offline.
     """
     try:
-        tree = json.loads((folder / "trees" / f"{held.commit}.json").read_text(encoding="utf-8"))
+        tree = _json_text.loads((folder / "trees" / f"{held.commit}.json").read_text(encoding="utf-8"))
         return len(set(tree["files"]) - set(held.files)) if held.snapshot else 0
     except (OSError, ValueError, KeyError, TypeError):
         return 0

@@ -56,8 +56,17 @@ def install(module: AnsibleModule, path: str, text: str, backup: bool) -> Dict[s
     Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with _temporary(text) as temporary:
         os.chmod(temporary, 0o644)  # noqa: PTH101
-        module.atomic_move(temporary, path, keep_dest_attrs=there)
+        _move(module, temporary, path, keep_dest_attrs=there)
     return kept
+
+
+def _move(module: AnsibleModule, source: str, path: str, keep_dest_attrs: bool) -> None:
+    try:
+        module.atomic_move(source, path, keep_dest_attrs=keep_dest_attrs)
+    except OSError:
+        raise
+    except Exception as exc:  # ansible-core 2.21 raises nothing narrower for a folder that cannot be written to
+        raise OSError(str(exc)) from exc
 
 
 def _command_line_problems(module: AnsibleModule, path: str, settings: Dict[str, Any]) -> list[str]:

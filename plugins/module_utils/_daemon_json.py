@@ -13,6 +13,8 @@ import json
 import re
 from typing import Any, List
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
+
 Settings = dict[str, Any]
 
 # docker/cli, docs/reference/dockerd.md. The table names the flag "authorization-plugin"; the file's key is the plural.
@@ -50,7 +52,7 @@ def parse(text: str, path: str) -> Settings:
     if not text.strip():
         return {}
     try:
-        settings = json.loads(text, parse_constant=_refuse_constant)
+        settings = _json_text.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as exc:
         raise DaemonJsonError(_not_json(text, path, exc)) from exc
     except ValueError as exc:

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _daemon_json
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _daemon_json, _json_text
 
 DEFAULT_PATH = "/etc/docker/daemon.json"
 PID_FILE = "/var/run/docker.pid"
@@ -91,7 +91,7 @@ def pending(daemon: Optional[str], now: Dict[str, Any], root: str = "/") -> Dict
     if daemon is None:
         return {}
     try:
-        kept = json.loads((Path(root) / PENDING_FILE.lstrip("/")).read_text(encoding="utf-8"))
+        kept = _json_text.loads((Path(root) / PENDING_FILE.lstrip("/")).read_text(encoding="utf-8"))
         loaded = kept["loaded"] if kept["daemon"] == daemon else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

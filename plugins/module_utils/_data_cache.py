@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._data_files import DataError, WantedFile, is_address
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._dataset import DatasetError, data_sha256
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import TASKS
@@ -131,7 +132,7 @@ def _record_path(kept: Path) -> Path:
 
 def _read_record(kept: Path) -> dict[str, Any]:
     try:
-        record = json.loads(_record_path(kept).read_text(encoding="utf-8"))
+        record = _json_text.loads(_record_path(kept).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._columns import from_csv, from_json, to_rows
 
 # The csv module refuses cells above 128 KiB unless told otherwise.
@@ -156,7 +157,7 @@ def _csv_records(path: str) -> list[tuple[int, list[str]]]:
 
 def _json_row(place: str, line: str, keys: Sequence[str]) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = _json_text.loads(line)
     except ValueError as exc:
         raise DatasetError(f"{place}: wanted one JSON object, but {exc}. {_FETCH_AGAIN}") from exc
     if not isinstance(row, dict):

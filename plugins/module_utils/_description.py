@@ -8,12 +8,11 @@ Everything here is pure. A "body" is the Engine API's request to create a contai
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _secrets
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _secrets
 
 LABEL = "gpt_oss.fleet.description"
 LABEL_SHA256 = "gpt_oss.fleet.description_sha256"
@@ -90,7 +89,7 @@ def recorded_description(container: Mapping[str, Any]) -> dict[str, Any]:
     """Return the readable description kept in a container's labels; empty when there is none."""
     text = ((container.get("Config") or {}).get("Labels") or {}).get(LABEL)
     try:
-        recorded = json.loads(text or "{}")
+        recorded = _json_text.loads(text or "{}")
     except ValueError:
         return {}
     return recorded if isinstance(recorded, dict) else {}

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
+
 RECORD = "gpt_oss.json"
 _SCRIPT = """\
 #!/bin/sh
@@ -67,7 +69,7 @@ class Folder:
         """Return a version; None unless it is whole and its Python, which belongs to the system, is still there."""
         folder = self.place(name)
         try:
-            record = json.loads(_text(folder / RECORD))
+            record = _json_text.loads(_text(folder / RECORD))
         except ValueError:
             return None
         version = Version(folder, record)

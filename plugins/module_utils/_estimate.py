@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._dispatch import Expectation
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import Cell, CellState, settled
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import Contents, JournalError, read_journal
@@ -67,7 +67,7 @@ def _read(path: Path, cell: Cell) -> Contents:
     nothing = Contents(None, {}, 0)
     try:
         with open(path, "rb") as lines:
-            header = json.loads(lines.readline())
+            header = _json_text.loads(lines.readline())
         if header["identity"]["data_sha256"] != cell.identity["data_sha256"]:
             return nothing
         return read_journal(str(path), header["sha256"])

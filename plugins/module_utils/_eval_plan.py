@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _outcomes
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _outcomes
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import EvalSpec, SpecError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import (
     ServerFacts,
@@ -140,7 +139,7 @@ def settled(marks: Mapping[Key, _outcomes.Mark]) -> set[Key]:
 
 def _read_row(cell: Cell) -> Optional[dict[str, Any]]:
     try:
-        row = json.loads(cell.score_path.read_text())
+        row = _json_text.loads(cell.score_path.read_text())
     except (OSError, ValueError):
         return None
     return row if isinstance(row, dict) and row.get("identity") == cell.sha256 and row.get("complete") else None

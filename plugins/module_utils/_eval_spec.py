@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence
@@ -156,8 +157,13 @@ class EvalSpec:
         if self.restart_server and self.container is None:
             found.append("restart_server is set without container; name the container that may be restarted")
         for name in ("request_timeout", "retry_timeout", "stall_seconds", "server_patience"):
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:  # NaN too
                 found.append(f"{name} is {getattr(self, name):g} s, wanted more than 0")
+        if not 0 <= self.temperature < math.inf:
+            found.append(f"temperature is {self.temperature:g}, wanted 0 or more, such as 1.0")
+        for name in ("max_invalid", "max_truncated"):
+            if not 0 <= getattr(self, name) <= 1:
+                found.append(f"{name} is {getattr(self, name):g}, wanted a share, 0 to 1, such as 0.02")
         for name in ("tasks", "reasoning_efforts"):
             if not getattr(self, name):
                 found.append(f"{name} is empty, wanted at least one")

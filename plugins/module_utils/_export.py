@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _outcomes
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import file_sha256
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import JournalError, read_journal
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _outcomes
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import file_sha256, identity_sha256
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import JournalError, read_journal, read_sample
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._scores import summarize
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import TASKS, Sample, build_samples
 
@@ -107,21 +107,22 @@ def read_run(path: str, data: Mapping[str, Sequence[str]]) -> Run:
 def _read(path: str) -> tuple[dict[str, Any], dict[tuple[int, int], dict[str, Any]]]:
     try:
         with open(path, "rb") as lines:
-            documents = [document for document in map(_parse, lines) if document is not None]
+            header = _header(lines.readline())
+            rows = [row for row in map(read_sample, lines) if row is not None]
     except OSError as exc:
         raise JournalError(f"cannot read the journal {path}: {exc}") from exc
-    if not documents or "identity" not in documents[0] or "sha256" not in documents[0]:
+    if header is None:
         raise ExportError(f"{path} is no journal: its first line does not hold an identity; give a *.jsonl of a run")
-    rows = [document for document in documents[1:] if document.get("outcome") in _outcomes.OUTCOMES]
-    return documents[0], {(row["question"], row["repeat"]): row for row in rows}
+    return header, {(row["question"], row["repeat"]): row for row in rows}
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def _header(line: bytes) -> dict[str, Any] | None:
+    """Return a first line that holds the identity of an eval, and its sha256."""
     try:
-        document = json.loads(line)
-    except ValueError:  # torn by a crash
+        header = _json_text.loads(line)
+        return header if identity_sha256(header["identity"]) == header["sha256"] else None
+    except (KeyError, TypeError, ValueError):
         return None
-    return document if isinstance(document, dict) else None
 
 
 def _check_data(path: str, identity: Mapping[str, Any], files: Sequence[str]) -> None:

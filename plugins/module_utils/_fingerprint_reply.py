@@ -20,6 +20,7 @@ grows into another, as it does with free decoding after the first token that dif
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
@@ -60,15 +61,15 @@ def reply_row(prompt: Prompt, body: Mapping[str, Any]) -> dict[str, Any]:
     `logprobs` (nats) and `top` (the id of the likeliest token) have an entry for each token of the text from the second
     on; `generated` holds `tokens` and `logprobs` of those that follow; `tokens` stands for the ids of the text's.
     """
-    choices = body.get("choices")
+    choices, usage = body.get("choices"), body.get("usage")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
-    ids, logprobs, top = _scored(choice.get("prompt_logprobs")) if prompt.scored else ([], [], [])
+    ids, logprobs, top = _scored(prompt, choice.get("prompt_logprobs")) if prompt.scored else ([], [], [])
     if prompt.scored and not logprobs:
         raise FingerprintError(f"expected prompt_logprobs for the text {prompt.name}, found none in the reply")
     return {
         "name": prompt.name,
         "kind": prompt.kind,
-        "n_tokens": (body.get("usage") or {}).get("prompt_tokens"),
+        "n_tokens": usage.get("prompt_tokens") if isinstance(usage, Mapping) else None,
         "tokens": hashlib.sha256(repr(ids).encode()).hexdigest()[:12] if ids else None,
         "logprobs": logprobs,
         "top": top,
@@ -76,12 +77,22 @@ def reply_row(prompt: Prompt, body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _scored(positions: Any) -> tuple[list[int], list[float], list[int]]:
+def _scored(prompt: Prompt, positions: Any) -> tuple[list[int], list[float], list[int]]:
     """Return ids, log-probabilities and likeliest ids; the first position has none, as nothing stands before it."""
+    try:
+        return _positions(positions or [])
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as exc:
+        raise FingerprintError(
+            f"expected rank and logprob of each token of the text {prompt.name}, found {str(positions)[:200]!r}; "
+            "is this a vLLM server?"
+        ) from exc
+
+
+def _positions(positions: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[float], list[int]]:
     ids: list[int] = []
     logprobs: list[float] = []
     top: list[int] = []
-    for position in (positions or [])[1:]:
+    for position in positions[1:]:
         entries = {int(token): entry for token, entry in position.items()}
         likeliest = min(entries, key=lambda token: entries[token]["rank"])
         # The token of the text and the likeliest one; a single entry is both.
@@ -93,21 +104,34 @@ def _scored(positions: Any) -> tuple[list[int], list[float], list[int]]:
 
 
 def _generated(prompt: Prompt, found: Any) -> dict[str, Any]:
-    tokens: Sequence[str] = (found or {}).get("tokens") or []
-    logprobs = (found or {}).get("token_logprobs") or []
-    if len(tokens) != GENERATED or len(logprobs) != GENERATED:
+    told = found if isinstance(found, Mapping) else {}
+    tokens, logprobs = told.get("tokens"), told.get("token_logprobs")
+    counts = [len(each) if isinstance(each, list) else 0 for each in (tokens, logprobs)]
+    if counts != [GENERATED, GENERATED]:
         raise FingerprintError(
-            f"expected {GENERATED} tokens with log-probabilities after the text {prompt.name}, found {len(tokens)}"
+            f"expected {GENERATED} tokens with log-probabilities after the text {prompt.name}, found {counts[0]}"
         )
-    return {"tokens": [_id(token) for token in tokens], "logprobs": [_rounded(value) for value in logprobs]}
+    try:
+        return {
+            "tokens": [_id(token) for token in tokens or []],
+            "logprobs": [_rounded(value) for value in logprobs or []],
+        }
+    except (TypeError, ValueError) as exc:
+        raise FingerprintError(
+            f"expected numbers as log-probabilities after the text {prompt.name}, found {str(logprobs)[:200]}"
+        ) from exc
 
 
-def _id(token: str) -> int:
-    number = token[len(_ID) :]
-    if not token.startswith(_ID) or not number.isdigit():
+def _id(token: Any) -> int:
+    number = str(token)[len(_ID) :]
+    if not str(token).startswith(_ID) or not (number.isascii() and number.isdigit()):
         raise FingerprintError(f"expected tokens by their id ({_ID}NUMBER), found {token!r}")
     return int(number)
 
 
 def _rounded(value: Optional[float]) -> float:
-    return LOWEST if value is None else round(max(LOWEST, float(value)), _DIGITS) + 0.0  # no -0.0
+    if value is None:
+        return LOWEST
+    if not value < math.inf:  # NaN too
+        raise ValueError(value)
+    return round(max(LOWEST, value), _DIGITS) + 0.0  # no -0.0

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _gpu_proof_script
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _gpu_proof_script, _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._cuda_errors import CUDA_CAUSES
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import Diagnosis, diagnose_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._gpu_proof_causes import ENGINE_CAUSES
@@ -56,7 +55,7 @@ def parse_report(output: str) -> Optional[dict[str, Any]]:
     """Return the script's report from what the container said, None when there is none."""
     for line in reversed(output.splitlines()):
         try:
-            report = json.loads(line)
+            report = _json_text.loads(line)
         except ValueError:
             continue
         if isinstance(report, dict) and report.get("gpu_proof") == 1:

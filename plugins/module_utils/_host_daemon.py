@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Mapping, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._host_reader import Reader
 
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -34,7 +34,7 @@ def parse_settings(text: Optional[str]) -> tuple[dict[str, Any], str]:
     if text is None:
         return {}, "it cannot be read"
     try:
-        content = json.loads(text) if text.strip() else {}
+        content = _json_text.loads(text) if text.strip() else {}
     except ValueError as exc:
         return {}, f"it is not JSON: {exc}"
     if not isinstance(content, dict):

@@ -15,6 +15,7 @@ import socket
 from typing import Any, Mapping, Optional
 from urllib.parse import quote, urlsplit
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._host_reader import Reader
 
 TIMEOUT = 10
@@ -123,7 +124,7 @@ def _content(reply: http.client.HTTPResponse) -> Any:
     content = reply.read()
     if reply.status != 200:
         raise ValueError(f"an answer of status {reply.status}")
-    return json.loads(content)
+    return _json_text.loads(content)
 
 
 def _container(row: Mapping[str, Any]) -> dict[str, Any]:

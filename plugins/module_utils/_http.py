@@ -80,11 +80,15 @@ class Endpoint:
     @classmethod
     def parse(cls, base_url: str) -> Endpoint:
         """Split a base URL; ValueError says what is wrong with it."""
-        parts = urlsplit(base_url.strip())
+        try:
+            parts = urlsplit(base_url.strip())
+            port = parts.port
+        except ValueError as exc:
+            raise ValueError(f"base_url {base_url!r} is no http(s) address: {exc}; correct it") from exc
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"base_url {base_url!r} is no http(s) address; give one like http://127.0.0.1:8000/v1")
         tls = parts.scheme == "https"
-        port = parts.port or (443 if tls else 80)
+        port = port or (443 if tls else 80)
         host = parts.hostname
         name = f"[{host}]" if ":" in host else host
         authority = name if parts.port is None else f"{name}:{port}"
@@ -257,7 +261,7 @@ class Connection:
             self._wire = (await asyncio.wait_for(opening, CONNECT_TIMEOUT))[1]
         except asyncio.TimeoutError as exc:
             raise ConnectError(f"cannot connect to {where.authority}: no answer in {CONNECT_TIMEOUT:g} s") from exc
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:  # the latter for a name that no resolver can be asked for
             raise ConnectError(f"cannot connect to {where.authority}: {exc}") from exc
         return self._wire
 

@@ -11,12 +11,13 @@ manifest by its digest. Only the small files are kept.
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Optional
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 
 _BLOCK = 512
 _LARGEST_FILE = 1 << 20
@@ -170,7 +171,7 @@ def _below(files: dict[str, bytes], digest: str, depth: int) -> set[str]:
 
 def _json(content: Optional[bytes]) -> Any:
     try:
-        return json.loads(content or b"null")
+        return _json_text.loads(content or b"null")
     except ValueError:
         return None
 

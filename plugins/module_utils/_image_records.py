@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _text_files
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _text_files
 
 FILE = "images.json"
 _MOST = 50
@@ -35,7 +35,7 @@ def with_digests(record: Mapping[str, Any], digests: Iterable[str]) -> dict[str,
 
 def _read(state_path: str) -> dict[str, Any]:
     try:
-        found = json.loads((Path(state_path) / FILE).read_text(encoding="utf-8"))
+        found = _json_text.loads((Path(state_path) / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _private_folder
 
 RUNNING = "running"
 FINISHED = "finished"
@@ -62,7 +62,7 @@ def status_path(folder: Path) -> Path:
 def read_status(folder: Path) -> dict[str, Any]:
     """Return the last status; empty when there is none."""
     try:
-        status = json.loads(status_path(folder).read_text())
+        status = _json_text.loads(status_path(folder).read_text())
     except (OSError, ValueError):
         return {}
     return status if isinstance(status, dict) else {}

@@ -15,10 +15,15 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _private_folder
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import OUTCOMES, UNPARSED, Mark
 
 Key = tuple[int, int]  # question, repeat
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "reasoning_tokens")
+_SECONDS = ("finished", "seconds", "score")  # negative where a clock was put back
+_TEXTS = ("text", "extracted", "target", "finish_reason", "error", "endpoint")
+_MOST = 1e11  # seconds since the epoch, and any count, are far below it; a year of more than four digits is no date
 
 
 class JournalError(Exception):
@@ -72,10 +77,12 @@ def _read_rows(lines: BinaryIO, offset: int) -> tuple[dict[Key, Mark], int]:
     for line in lines:
         offset += len(line)
         row = _parse(line)
-        mark = None if row is None else _mark(row)
-        if row is not None and mark is not None:
-            marks[(row["question"], row["repeat"])] = mark
-        if row is not None and (mark is not None or "event" in row):
+        if row is None:
+            continue
+        if is_sample(row):
+            marks[row["question"], row["repeat"]] = _mark(row)
+            valid = offset
+        elif "event" in row:
             valid = offset
     return marks, valid
 
@@ -84,15 +91,41 @@ def _parse(line: bytes) -> Optional[dict[str, Any]]:
     if not line.endswith(b"\n"):
         return None
     try:
-        document = json.loads(line)
+        document = _json_text.loads(line)
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
 
 
-def _mark(row: Mapping[str, Any]) -> Optional[Mark]:
-    if row.get("outcome") not in OUTCOMES or "question" not in row or "repeat" not in row:
-        return None
+def read_sample(line: bytes) -> Optional[dict[str, Any]]:
+    """Return a line's sample; None for an event, and for what was torn or written by others."""
+    row = _parse(line)
+    return row if row is not None and is_sample(row) else None
+
+
+def is_sample(row: Mapping[str, Any]) -> bool:
+    """Tell whether a row is a whole sample, each of its values of the kind that the journal's writer gives it."""
+    return (
+        row.get("outcome") in OUTCOMES
+        and all(_is_number(row.get(name), whole=True) for name in ("question", "repeat"))
+        and all(row.get(name) is None or _is_number(row[name], whole=True) for name in _COUNTS)
+        and all(row.get(name) is None or _is_number(row[name], least=-_MOST) for name in _SECONDS)
+        and all(isinstance(row.get(name), (str, type(None))) for name in _TEXTS)
+        and isinstance(row.get("parsed"), (bool, type(None)))
+        and _is_permutation(row.get("permutation"))
+    )
+
+
+def _is_number(value: Any, whole: bool = False, least: float = 0.0) -> bool:
+    kinds = (int,) if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and least <= value < _MOST
+
+
+def _is_permutation(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(_is_number(place, whole=True) for place in value))
+
+
+def _mark(row: Mapping[str, Any]) -> Mark:
     finished = float(row.get("finished") or 0.0)
     return Mark(
         row["outcome"],

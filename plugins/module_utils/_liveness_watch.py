@@ -12,6 +12,7 @@ from typing import Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _stages
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api, ApiError, Pending
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._api_reply import completion_tokens
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._liveness import ENDING, LISTENING, Judgement, judge
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._metrics import (
@@ -151,8 +152,7 @@ class Watch:
         pending, self._pending = self._pending, None
         seconds = time.monotonic() - self._begun
         try:
-            usage = pending.reply().get("usage") or {}
-            self._probe = Probe("answered", seconds, int(usage.get("completion_tokens") or 0))
+            self._probe = Probe("answered", seconds, completion_tokens(pending.reply()))
         except ApiError as exc:
             self._probe = Probe("failed", seconds, problem=f"a tiny completion failed: {exc}")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _text_files
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _text_files
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import CacheError, is_commit, wanted
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_hash import Digests, digests, digests_of
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_stamp import SHA256, Listed, folder_of
@@ -126,7 +126,7 @@ def _state(path: Path) -> list[int]:
 
 def _remembered(model_folder: Path) -> dict[str, Any]:
     try:
-        memory = json.loads((folder_of(model_folder) / _MEMORY).read_text(encoding="utf-8"))
+        memory = _json_text.loads((folder_of(model_folder) / _MEMORY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return memory if isinstance(memory, dict) else {}

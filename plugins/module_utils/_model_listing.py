@@ -8,12 +8,12 @@ A commit's list never changes, so a list that was kept is as good as the Hub's, 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import CacheError, repo_id_of
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._model_stamp import (
     GIT_SHA1,
@@ -77,7 +77,7 @@ def own_listing(model_folder: Path, commit: str) -> dict[str, Listed]:
 def _from_tree(model_folder: Path, commit: str) -> Optional[Stamp]:
     """Read `trees/<commit>.json` of huggingface_hub 1.22 and newer."""
     try:
-        tree = json.loads(_tree(model_folder, commit).read_text(encoding="utf-8"))
+        tree = _json_text.loads(_tree(model_folder, commit).read_text(encoding="utf-8"))
         listing = {name: _of_tree(about) for name, about in tree["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -106,7 +106,7 @@ def _by_name(path: Path) -> Listed:
 
 def _shards(snapshot: Path) -> list[str]:
     try:
-        index = json.loads((snapshot / _INDEX).read_text(encoding="utf-8"))
+        index = _json_text.loads((snapshot / _INDEX).read_text(encoding="utf-8"))
         return sorted(set(index["weight_map"].values()))
     except FileNotFoundError:
         return []

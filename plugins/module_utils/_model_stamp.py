@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _text_files
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _text_files
 
 FORMAT = 1
 # The algorithms by which the Hub names contents: sha256 for large files, git's hash of a blob for small ones.
@@ -74,7 +74,7 @@ def stamp_path(model_folder: Path, commit: str, whole: bool = True) -> Path:
 def read_stamp(model_folder: Path, commit: str, whole: bool = True) -> Optional[Stamp]:
     """Return a commit's stamp; None when there is none that can be read."""
     try:
-        return _parsed(json.loads(stamp_path(model_folder, commit, whole).read_text(encoding="utf-8")))
+        return _parsed(_json_text.loads(stamp_path(model_folder, commit, whole).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -108,7 +108,7 @@ def manifest(stamp: Stamp) -> bytes:
 def from_manifest(content: bytes) -> Stamp:
     """Return a stamp as a manifest tells it; what it calls held has still to be verified here. Raises ValueError."""
     try:
-        document = json.loads(content)
+        document = _json_text.loads(content)
         files = {name: {**held, "mtime_ns": 0} for name, held in document["files"].items()}
         return _parsed({**document, "origin": "peers", "files": files})
     except (KeyError, TypeError, AttributeError) as exc:

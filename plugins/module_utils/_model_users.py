@@ -10,7 +10,6 @@ what cannot be told is needed.
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _accepted
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _accepted, _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._description import LABEL, LABEL_REVISION
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import is_commit
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._host_docker import ask, docker_problem
@@ -123,7 +122,7 @@ def _option(words: Sequence[str], name: str) -> str:
 
 def _of_accepted(path: Path) -> Iterator[Use]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = _json_text.loads(path.read_text(encoding="utf-8"))
         for entry in entries[:_REACHABLE]:
             told = entry["parameters"]
             words = ["--model", str(told["model"]), *(told.get("arguments") or [])]

@@ -44,7 +44,8 @@ def probe_server(spec: EvalSpec, api_key: Optional[str]) -> ServerFacts:
             f"model {spec.model} is not served at {spec.base_url}; it serves: {', '.join(served) or 'nothing'}; "
             "correct model, or start a server for it"
         )
-    return ServerFacts(version, simulated, served[spec.model].get("max_model_len"), _container(spec))
+    length = served[spec.model].get("max_model_len")
+    return ServerFacts(version, simulated, length if isinstance(length, int) else None, _container(spec))
 
 
 def probe_servers(spec: EvalSpec, api_key: Optional[str]) -> ServerFacts:

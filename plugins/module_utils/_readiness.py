@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api, ApiError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._api_reply import completion_tokens
 
 _PROMPT = "What is the capital of France?"
 # A gpt-oss model may spend all of them on reasoning: tokens count, text does not.
@@ -85,15 +86,15 @@ class Readiness:
 
     def _completion(self) -> str:
         payload = {
-            "model": self.model or str(self.api.models()[0]["id"]),
+            "model": self.model or next((str(model.get("id")) for model in self.api.models()), ""),
             "messages": [{"role": "user", "content": _PROMPT}],
             "max_tokens": _MAX_TOKENS,
         }
         try:
-            usage = self.api.chat(payload).get("usage") or {}
+            tokens = completion_tokens(self.api.chat(payload))
         except ApiError as exc:
             raise _refusal_or(exc) from exc
-        return "" if (usage.get("completion_tokens") or 0) > 0 else "the first completion holds no tokens"
+        return "" if tokens > 0 else "the first completion holds no tokens"
 
 
 def _refusal_or(exc: ApiError) -> Exception:

@@ -9,11 +9,10 @@ them would lose all.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _allresults
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _allresults, _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_info import REFERENCE
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import build_cells, load_data
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import ARGUMENT_SPEC as EVAL_SPEC
@@ -62,7 +61,7 @@ class ReferenceCell(NamedTuple):
     def read_row(self) -> Optional[dict[str, Any]]:
         """Return the score row; None where the run is not done."""
         try:
-            row = json.loads(self.row_path.read_text())
+            row = _json_text.loads(self.row_path.read_text())
         except (OSError, ValueError):
             return None
         return row if isinstance(row, dict) and row.get("identity") == self.about["identity"] else None

@@ -12,6 +12,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._liveness import Judgement, span
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._observation import Container
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._remedies import HEALTHY, REMEDIES
@@ -57,7 +58,7 @@ class Restarts:
 def read_memory(text: Optional[str]) -> Optional[Memory]:
     """Return what a file holds; None for no file, and for one that is not ours: then nothing is remembered."""
     try:
-        kept = json.loads(text or "")
+        kept = _json_text.loads(text or "")
         restarts = tuple(Restart(float(row["at"]), int(row["count"])) for row in kept.pop("restarts"))
         return Memory(**kept, restarts=restarts)
     except (AttributeError, KeyError, TypeError, ValueError):

@@ -12,8 +12,11 @@ from __future__ import annotations
 import json
 from typing import Any, Mapping, NamedTuple, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
+
 _PROMPT_MARK = "\x00prompt\x00"
 _MAX_ERROR_TEXT = 2000
+_MOST_TOKENS = 2**31  # no context is nearly as long
 
 
 class Reply(NamedTuple):
@@ -53,7 +56,7 @@ class Sampler:
     def parse(self, body: bytes) -> Reply:
         """Read a reply of HTTP status 200; ReplyError where it is not an answer."""
         try:
-            document = json.loads(body)
+            document = _json_text.loads(body)
         except ValueError as exc:
             raise ReplyError(502, f"the reply is not JSON ({exc}): {_shorten(body)}") from exc
         if not isinstance(document, dict):
@@ -88,15 +91,8 @@ class ResponsesSampler(Sampler):
     def _read(self, document: dict[str, Any]) -> Reply:
         parts = [part for item in document["output"] if item["type"] == "message" for part in item["content"]]
         text = "".join(part["text"] or "" for part in parts if part["type"] == "output_text")
-        usage = document.get("usage") or {}
-        details = usage.get("output_tokens_details") or {}
-        return Reply(
-            text,
-            _responses_finish(document),
-            usage.get("input_tokens"),
-            usage.get("output_tokens"),
-            details.get("reasoning_tokens"),
-        )
+        counts = _counts(document, "input_tokens", "output_tokens")
+        return Reply(text, _responses_finish(document), *counts)
 
 
 class ChatCompletionsSampler(Sampler):
@@ -118,29 +114,35 @@ class ChatCompletionsSampler(Sampler):
         text = choice["message"].get("content")
         if text is not None and not isinstance(text, str):
             raise TypeError("content is no text")
-        usage = document.get("usage") or {}
-        details = usage.get("completion_tokens_details") or {}
-        return Reply(
-            text or "",
-            choice.get("finish_reason"),
-            usage.get("prompt_tokens"),
-            usage.get("completion_tokens"),
-            details.get("reasoning_tokens"),
-        )
+        finish = choice.get("finish_reason")
+        counts = _counts(document, "prompt_tokens", "completion_tokens")
+        return Reply(text or "", None if finish is None else str(finish), *counts)
 
 
 SAMPLERS: Mapping[str, type[Sampler]] = {"responses": ResponsesSampler, "chat_completions": ChatCompletionsSampler}
 
 
+def _counts(document: Mapping[str, Any], asked: str, answered: str) -> tuple[Optional[int], ...]:
+    """Return the tokens of the prompt, of the reply, and of its reasoning; None for what is not told, or no count."""
+    usage = _mapping(document.get("usage"))
+    details = _mapping(usage.get(f"{answered}_details"))
+    found = (usage.get(asked), usage.get(answered), details.get("reasoning_tokens"))
+    return tuple(count if type(count) is int and 0 <= count <= _MOST_TOKENS else None for count in found)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def error_text(body: bytes) -> str:
     """Return the message in an error reply's body, in whatever shape it came."""
     try:
-        document = json.loads(body)
+        document = _json_text.loads(body)
     except ValueError:
         return _shorten(body)
     if isinstance(document, dict):
         for candidate in (document.get("error"), document):
-            if isinstance(candidate, str):
+            if isinstance(candidate, str) and candidate.strip():
                 return candidate[:_MAX_ERROR_TEXT]
             if isinstance(candidate, dict):
                 message = candidate.get("message") or candidate.get("detail")
@@ -154,7 +156,7 @@ def _responses_finish(document: dict[str, Any]) -> str:
     if status == "completed":
         return "stop"
     if status == "incomplete":
-        reason = (document.get("incomplete_details") or {}).get("reason") or "incomplete"
+        reason = _mapping(document.get("incomplete_details")).get("reason") or "incomplete"
         return "length" if reason == "max_output_tokens" else str(reason)
     return str(status)
 
@@ -170,9 +172,10 @@ def _raise_reported_error(document: dict[str, Any]) -> None:
         return
     code = error.get("code") if isinstance(error, dict) else None
     text = error.get("message") if isinstance(error, dict) else error
-    raise ReplyError(code if isinstance(code, int) and 400 <= code <= 599 else 500, str(text)[:_MAX_ERROR_TEXT])
+    told = str(text or "").strip() or f"an error without a message: {error}"
+    raise ReplyError(code if isinstance(code, int) and 400 <= code <= 599 else 500, told[:_MAX_ERROR_TEXT])
 
 
 def _shorten(body: bytes) -> str:
     text = body[:400].decode("utf-8", "replace")
-    return text if len(body) <= 400 else text + "…"
+    return (text if len(body) <= 400 else text + "…") if text.strip() else "an empty body"

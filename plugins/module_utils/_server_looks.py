@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import deque
 from typing import Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._http import (
     Connection,
     Endpoint,
@@ -124,7 +124,7 @@ class Looks:
 
 def _version(text: Optional[str]) -> Optional[str]:
     try:
-        document = json.loads(text or "")
+        document = _json_text.loads(text or "")
     except ValueError:
         return None
     found = document.get("version") if isinstance(document, dict) else None

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _private_folder
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _private_folder
 
 
 class StateError(Exception):
@@ -41,7 +41,7 @@ def read(state_path: Optional[str], name: str, file: str) -> Any:
     if not state_path:
         return None
     try:
-        return json.loads((Path(state_path) / name / file).read_text(encoding="utf-8"))
+        return _json_text.loads((Path(state_path) / name / file).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -58,8 +58,11 @@ def chat_answer(body: Mapping[str, Any]) -> Answer:
     message = choice.get("message")
     if not isinstance(message, Mapping) or message.get("role") != "assistant":
         raise SmokeError(f"expected a message of the assistant, found {message!r}")
+    text = message.get("content") or ""
+    if not isinstance(text, str):
+        raise SmokeError(f"expected a text as content of the message, found {text!r}")
     reasoning = {name: str(message[name]) for name in REASONING_FIELDS if message.get(name)}
-    return Answer(message.get("content") or "", choice.get("finish_reason"), chat_usage(body.get("usage")), reasoning)
+    return Answer(text, _optional_text(choice.get("finish_reason")), chat_usage(body.get("usage")), reasoning)
 
 
 def response_answer(body: Any) -> Answer:
@@ -97,6 +100,10 @@ def only(found: Any, name: str) -> Mapping[str, Any]:
     return found[0]
 
 
+def _optional_text(value: Any) -> Optional[str]:
+    return None if value is None else str(value)
+
+
 def _finish_reason(body: Mapping[str, Any]) -> str:
     status, details = str(body.get("status")), body.get("incomplete_details") or {}
     if status == "incomplete" and isinstance(details, Mapping) and details.get("reason") == "max_output_tokens":
@@ -120,7 +127,7 @@ def _usage(usage: Any, prompt: str, completion: str, details: str) -> Usage:
 
 def _count(usage: Mapping[str, Any], key: str) -> int:
     value = usage.get(key)
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise SmokeError(f"expected a number of {key}, found {value!r}")
     return value
 
@@ -132,6 +139,12 @@ def _texts(output: Any, item_type: str, part_type: str) -> str:
         str(part.get("text") or "")
         for entry in output
         if isinstance(entry, Mapping) and entry.get("type") == item_type
-        for part in entry.get("content") or []
+        for part in _parts(entry.get("content"))
         if isinstance(part, Mapping) and part.get("type") == part_type
     )
+
+
+def _parts(content: Any) -> Sequence[Any]:
+    if content is not None and not isinstance(content, list):
+        raise SmokeError(f"expected a list of parts as content, found {content!r}")
+    return content or []

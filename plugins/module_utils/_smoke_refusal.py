@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import json
-
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api, Reply
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._smoke_answer import SmokeError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._smoke_plan import headers_of
@@ -53,7 +52,7 @@ def _expect_status(reply: Reply, statuses: tuple[int, int], asked: str) -> None:
 
 def _error_message(reply: Reply) -> str:
     try:
-        body = json.loads(reply.text)
+        body = _json_text.loads(reply.text)
     except ValueError:
         return ""
     error = body.get("error", body) if isinstance(body, dict) else None

@@ -29,7 +29,7 @@ class _Chat:
     """What the chunks of a chat completion came to so far."""
 
     def __init__(self) -> None:
-        self.ids: set[Any] = set()
+        self.ids: set[str] = set()
         self.role: Any = None
         self.parts: dict[str, str] = dict.fromkeys(("content", *REASONING_FIELDS), "")
         self.finish_reason: Optional[str] = None
@@ -41,15 +41,15 @@ class _Chat:
         expect_value(data, "object", "chat.completion.chunk")
         if self.done:
             raise SmokeError("expected nothing after [DONE], found another chunk")
-        self.ids.add(data.get("id"))
+        self.ids.add(str(data.get("id")))
         if len(self.ids) > 1:
-            raise SmokeError(f"expected one id in all chunks, found {sorted(map(str, self.ids))}")
+            raise SmokeError(f"expected one id in all chunks, found {sorted(self.ids)}")
         self.usage = data.get("usage") or self.usage
         if data.get("choices") != []:
             self._add_choice(only(data.get("choices"), "choices"))
 
     def _add_choice(self, choice: Mapping[str, Any]) -> None:
-        delta = choice.get("delta") or {}
+        delta = _mapping(choice.get("delta") or {}, "delta")
         if self.role is None:
             self.role = delta.get("role")
             if self.role != "assistant":
@@ -59,7 +59,8 @@ class _Chat:
             raise SmokeError(f"expected nothing after the finish reason {self.finish_reason!r}, found {dict(choice)!r}")
         for name, piece in pieces.items():
             self.parts[name] += piece
-        self.finish_reason = choice.get("finish_reason")
+        finish_reason = choice.get("finish_reason")
+        self.finish_reason = None if finish_reason is None else str(finish_reason)
 
     def answer(self) -> Answer:
         """Return the whole. Raises SmokeError when the stream ended before it was whole."""
@@ -124,6 +125,12 @@ class _Response:
                 found = f"{self.parts[kind][-80:]!r} instead of {whole[-80:]!r}"
                 raise SmokeError(f"expected the pieces of {kind} to add up to the final text, found {found}")
         return answer
+
+
+def _mapping(value: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise SmokeError(f"expected an object as {name}, found {value!r}")
+    return value
 
 
 def chat_stream_answer(events: Iterable[Event]) -> Answer:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _text_files
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _text_files
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._parcel import Parcel
 
 _BLOCK = 1 << 20
@@ -54,7 +54,7 @@ class SumMemory:
 
     def _read(self) -> dict[str, Any]:
         try:
-            memory = json.loads(self._path.read_text(encoding="utf-8"))
+            memory = _json_text.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return memory if isinstance(memory, dict) else {}

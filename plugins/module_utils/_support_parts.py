@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._command import Commands
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._description import environment_pairs
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError, connect
@@ -142,6 +142,6 @@ def _command(found: Collection, commands: Commands, place: str, command: tuple[s
 def _json(path: Path) -> Optional[Any]:
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
-        return json.loads(text)
+        return _json_text.loads(text)
     except ValueError:
         return text

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import CORRECT, OUTCOMES
 
 # What a reply says may quote its question.
@@ -52,7 +52,7 @@ def failing_samples(lines: Iterable[str], most: int, private_tasks: Collection[s
 
 def _parsed(line: str) -> Optional[dict[str, Any]]:
     try:
-        row = json.loads(line)
+        row = _json_text.loads(line)
     except ValueError:
         return None
     return row if isinstance(row, dict) else None

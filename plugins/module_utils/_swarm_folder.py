@@ -15,7 +15,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _text_files
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text, _text_files
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._swarm_metainfo import (
     CONTENT,
     Metainfo,
@@ -92,6 +92,6 @@ def _known(folder: Path, parts: Sequence[Part]) -> Optional[Metainfo]:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return _json_text.loads(path.read_bytes())
     except (OSError, ValueError):
         return None

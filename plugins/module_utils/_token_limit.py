@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api, ApiError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._api_reply import checked
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import EvalSpec
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import ServerFacts
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._probe import ProbeError
@@ -80,13 +81,18 @@ def _refusal(api: Api, spec: EvalSpec, prompt: str, max_tokens: int) -> Optional
 
 def _prompt_tokens(api: Api, spec: EvalSpec, prompt: str, refusal: str) -> int:
     path, body = _request(spec, prompt, _FEWEST_TOKENS)
-    reply = api.post(path, body)
-    usage = (reply.json() or {}).get("usage") or {} if reply.status == 200 else {}
-    found = usage.get("input_tokens", usage.get("prompt_tokens"))
+    try:
+        usage = checked(api.post(path, body)).get("usage")
+    except ApiError as exc:
+        raise ProbeError(_untold(spec, refusal, str(exc))) from exc
+    found = usage.get("input_tokens", usage.get("prompt_tokens")) if isinstance(usage, dict) else None
     if not isinstance(found, int):
-        raise ProbeError(
-            f"the server refuses max_tokens {spec.max_tokens} ({refusal}), and does not tell the prompt's tokens when "
-            f"asked for {_FEWEST_TOKENS} (HTTP {reply.status}: {reply.text[:300]}); "
-            "correct the server, or set max_tokens"
-        )
+        raise ProbeError(_untold(spec, refusal, f"its usage is {str(usage)[:300]}"))
     return found
+
+
+def _untold(spec: EvalSpec, refusal: str, found: str) -> str:
+    return (
+        f"the server refuses max_tokens {spec.max_tokens} ({refusal}), and does not tell the prompt's tokens when "
+        f"asked for {_FEWEST_TOKENS}: {found}; correct the server, or set max_tokens"
+    )

@@ -130,6 +130,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 def files_of(params: Mapping[str, Any]) -> dict[str, Path]:
     """Return where each file of the bundle comes from, by its name in the bundle. Raises BundleError."""
     files = {}
+    _check(params)
     for model in params["models"]:
         root = Path(model["path"])
         for name in FolderParcel(str(root)).names():
@@ -148,6 +149,17 @@ def files_of(params: Mapping[str, Any]) -> dict[str, Path]:
     if absent:
         raise BundleError(f"wanted the file {absent[0]} for the bundle, found none; bring it, or correct its path")
     return files
+
+
+def _check(params: Mapping[str, Any]) -> None:
+    for model in params["models"]:
+        _bundle.need_texts("models", model, ("repo_id", "revision", "commit", "path"))
+    for task, paths in params["data"].items():
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            raise BundleError(f"wanted a list of paths as data.{task}, found {str(paths)[:200]}; correct data")
+    for image, path in params["images"].items():
+        if not isinstance(path, str):
+            raise BundleError(f"wanted a path as images.{image}, found {str(path)[:200]}; correct images")
 
 
 def document_of(params: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:

@@ -326,6 +326,14 @@ def apply(params: dict[str, Any], check_mode: bool, look: Look) -> dict[str, Any
     }
 
 
+def seen(look: Look) -> dict[str, Any]:
+    """Return what the cache holds; nothing where that is what failed."""
+    try:
+        return report(look)
+    except OSError:
+        return {}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
@@ -333,7 +341,7 @@ def main() -> None:
     try:
         module.exit_json(**apply(module.params, module.check_mode, look))
     except (CacheError, OSError) as exc:
-        module.fail_json(msg=f"{module.params['cache_dir']}: {exc}", exception=exc, cache=report(look))
+        module.fail_json(msg=f"{module.params['cache_dir']}: {exc}", exception=exc, cache=seen(look))
 
 
 if __name__ == "__main__":

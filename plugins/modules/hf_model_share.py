@@ -238,10 +238,13 @@ def main() -> None:
         refuse_odd_names(params["repo_id"], params["revision"])
     except CacheError as exc:
         module.fail_json(msg=str(exc), exception=exc)
-    folder = repo_folder(params["cache_dir"], params["repo_id"])
-    commit = commit_of(params)
     try:
+        folder = repo_folder(params["cache_dir"], params["repo_id"])
+        commit = commit_of(params)
         changed, share = (start if started else stop)(params, folder, commit, module.check_mode)
+    except OSError as exc:
+        told = f"expected a cache in {params['cache_dir']}, could not look into it: {exc}; correct cache_dir"
+        module.fail_json(msg=f"{params['repo_id']}: {told}", exception=exc, cause="disk")
     except SwarmError as exc:
         module.fail_json(msg=f"{params['repo_id']}: {exc}", exception=exc, cause=exc.cause)
     states = [{"shared": shared} for shared in (started is not changed, started)]

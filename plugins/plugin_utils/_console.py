@@ -15,3 +15,7 @@ class Console:
     def display(self, text: str, color: str | None = None) -> None:
         """Show a text."""
         Display().display(visible(text), color=color)
+
+    def warning(self, text: str) -> None:
+        """Show a warning."""
+        Display().warning(visible(text))

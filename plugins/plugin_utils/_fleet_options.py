@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.vars.hostvars import HostVars
@@ -25,7 +25,10 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._references import (
     check_references,
     load_references,
 )
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import WRONG, survived, unusable
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import FROM_BEST_TO_WORST, Levels
+
+Result = TypeVar("Result")
 
 # Of fleet_scores and eval_look.
 COMMON: dict[str, dict[str, Any]] = {
@@ -102,10 +105,16 @@ def today() -> date:
 
 
 def hosts_of(args: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[str]:
-    """Return the hosts to judge: as given, else all of the play, those that failed too."""
+    """Return the hosts to judge: as given, else all of the play, those that failed too. Raises AnsibleActionFail."""
     hosts = args["hosts"] or plain(list(task_vars.get("ansible_play_hosts_all") or []))
     if not hosts:
         raise AnsibleActionFail("There is no host to judge: the play has none, and the parameter hosts names none.")
+    unknown = [host for host in hosts if host not in task_vars["hostvars"]]
+    if unknown:
+        raise AnsibleActionFail(
+            f"Wanted hosts of the inventory in the parameter hosts, found {', '.join(unknown)}. Correct the names, or "
+            "the inventory."
+        )
     return hosts
 
 
@@ -120,17 +129,40 @@ class Gathered:
     kernels: dict[str, list[dict[str, Any]]]
 
 
-def gather(args: Mapping[str, Any], hosts: Iterable[str], hostvars: Mapping[str, Any]) -> Gathered:
-    """Read each host's variables once: they are made anew, with a copy of all facts, whenever they are asked for."""
-    gathered = Gathered({}, {}, {}, {}, {})
-    for host in hosts:
-        view = hostvars.get(host, {})
-        gathered.servers[host] = server_names(args["servers"], view, host)
-        gathered.rows[host] = score_rows(_facts(hostvars, host))
-        gathered.failures[host] = plain(view.get("gpt_oss_evaluate_failure")) or ""
-        gathered.fingerprints[host] = plain(view.get("gpt_oss_fingerprints")) or []
-        gathered.kernels[host] = plain(view.get("gpt_oss_kernels")) or []
-    return gathered
+class Known(NamedTuple):
+    """What one host's variables say; the fields are those of Gathered."""
+
+    servers: list[str]
+    rows: list[dict[str, Any]]
+    failure: str
+    fingerprints: list[dict[str, Any]]
+    kernels: list[dict[str, Any]]
+
+
+def judged_by(
+    judge: Callable[[Gathered], Result], args: Mapping[str, Any], hosts: Iterable[str], hostvars: Mapping[str, Any]
+) -> Result:
+    """Return what is judged of the hosts; one whose facts are of no use has no scores, and that reason for it."""
+    known = {host: _known(args, host, hostvars) for host in hosts}
+
+    def judge_all(found: Mapping[str, Known]) -> Result:
+        parts = zip(*found.values(), strict=True)
+        return judge(Gathered(*(dict(zip(found, part, strict=True)) for part in parts)))
+
+    return survived(judge_all, known, lambda host, problem: Known(known[host].servers, [], problem, [], []))
+
+
+def _known(args: Mapping[str, Any], host: str, hostvars: Mapping[str, Any]) -> Known:
+    """Read a host's variables once: they are made anew, with a copy of all facts, whenever they are asked for."""
+    view = hostvars[host]
+    servers = server_names(args["servers"], view, host)
+    try:
+        rows = score_rows(_facts(hostvars, host))
+    except WRONG as exc:
+        return Known(servers, [], unusable(exc), [], [])
+    failure = plain(view.get("gpt_oss_evaluate_failure")) or ""
+    fingerprints = plain(view.get("gpt_oss_fingerprints")) or []
+    return Known(servers, rows, str(failure), fingerprints, plain(view.get("gpt_oss_kernels")) or [])
 
 
 def score_rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -160,8 +192,6 @@ def server_names(servers: Mapping[str, Any] | None, variables: Mapping[str, Any]
 
 def _facts(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
     """Return a host's facts, which are values, and need no templating."""
-    if host not in hostvars:
-        return {}
     variables = hostvars.raw_get(host) if isinstance(hostvars, HostVars) else hostvars[host]
     return variables.get("ansible_facts") or {}
 

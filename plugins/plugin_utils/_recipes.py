@@ -67,7 +67,7 @@ def expand(
 
     Does not fail: an entry that cannot be planned gives what can be told of it.
     """
-    if isinstance(servers, (str, Mapping)) or not isinstance(servers, Sequence):
+    if not _is_list(servers):
         return []
     entries, placements, _unused = _look(servers, catalogue, site, defaults or {})
     rows = []
@@ -83,7 +83,7 @@ def images(servers: Entries, catalogue: Catalogue, defaults: Mapping[str, Any] |
     No version needs to be known for that.
     """
     found: dict[str, str] = {}
-    for given in servers:
+    for given in servers if _is_list(servers) else []:
         if isinstance(given, Mapping):
             options = read_options(_merged(defaults or {}, given), [])
             recipe = catalogue.recipes.get(options.get("recipe", "current"), {})
@@ -97,8 +97,8 @@ def images(servers: Entries, catalogue: Catalogue, defaults: Mapping[str, Any] |
 def _look(
     servers: Entries, catalogue: Catalogue, site: Site, defaults: Mapping[str, Any]
 ) -> tuple[list[_Entry], list[Placement], list[str]]:
-    if isinstance(servers, (str, Mapping)) or not isinstance(servers, Sequence):
-        raise RecipeError([f"vllm_servers must be a list of servers; found {type(servers).__name__}"])
+    if not _is_list(servers):
+        raise RecipeError([f"vllm_servers must be a list of servers; found {str(servers)[:200]!r}"])
     entries = [_read(given, catalogue, site, defaults) for given in servers]
     requests = [
         Request(index, _placeable(entry), entry.plan.gpus_each if entry.plan else 1)
@@ -112,6 +112,10 @@ def _look(
         problems += [f"server {title}: {problem}" for problem in [*entry.problems, *misplaced.get(index, [])]]
     addresses = {index: str(entry.options.get("bind_address", "127.0.0.1")) for index, entry in enumerate(entries)}
     return entries, placements, [*problems, *overlaps(placements, addresses, site.host)]
+
+
+def _is_list(servers: Any) -> bool:
+    return isinstance(servers, Sequence) and not isinstance(servers, str)
 
 
 def _placeable(entry: _Entry) -> dict[str, Any]:

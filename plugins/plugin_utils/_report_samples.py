@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _outcomes
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._dataset import DatasetError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._export import ExportError, read_run
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import JournalError
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import JournalError, read_sample
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import FROM_BEST_TO_WORST
 
 Entry = Mapping[str, Any]
@@ -78,20 +77,12 @@ def _read(path: Path, most: int, data: Sequence[str], task: str) -> Shown:
     rows: dict[tuple[int, int], dict[str, Any]] = {}
     with path.open("rb") as lines:
         for line in lines:
-            row = _parsed(line)
-            if row.get("outcome") in _FIRST and "question" in row and "repeat" in row:
+            row = read_sample(line)
+            if row is not None:
                 rows[row["question"], row["repeat"]] = row  # a later one holds: it was asked again
     chosen = heapq.nsmallest(most, rows.items(), key=lambda item: (_FIRST.index(item[1]["outcome"]), item[0]))
     prompts, problem = _prompts(path, data, task) if data else ({}, "")
     return Shown([_shown(row, prompts.get(key)) for key, row in chosen], len(rows), problem)
-
-
-def _parsed(line: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError:  # torn by a crash
-        return {}
-    return row if isinstance(row, dict) else {}
 
 
 def _prompts(path: Path, data: Sequence[str], task: str) -> tuple[dict[tuple[int, int], str], str]:

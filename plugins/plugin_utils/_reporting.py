@@ -13,6 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._text_files import write
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import survived
 
 
 class ReportingAction(ActionBase):
@@ -37,7 +38,7 @@ class TableAction(ReportingAction):
         self,
         task_vars: Mapping[str, Any],
         known: Callable[[Mapping[str, Any], str], dict[str, Any]],
-        report_of: Callable[[dict[str, dict[str, Any]]], dict[str, Any]],
+        report_of: Callable[[Mapping[str, Any]], dict[str, Any]],
         show: Callable[[Mapping[str, Any]], None],
     ) -> dict[str, Any]:
         """Return the task's result: the report on what `known` finds of each host in the hosts' variables.
@@ -49,7 +50,8 @@ class TableAction(ReportingAction):
         names = self.names_of(arguments, task_vars)
         if not names:
             raise AnsibleActionFail("There is no host to show: the play has none, and the parameter hosts names none.")
-        report = report_of({name: known(task_vars["hostvars"], name) for name in names})
+        hosts = {name: known(task_vars["hostvars"], name) for name in names}
+        report = survived(report_of, hosts, lambda name, problem: {**known({}, name), "problem": problem})
         if self.writes(arguments):
             path = Path(arguments["path"])
             write_report(path.parent, {path.name: json.dumps(report, indent=2, sort_keys=True) + "\n"})

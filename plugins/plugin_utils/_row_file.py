@@ -12,6 +12,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
+
 VERSION = 1
 
 
@@ -34,7 +36,7 @@ class RowFile(NamedTuple):
     def load(self, text: str, path: str) -> list[dict[str, Any]]:
         """Return the rows of a file's text. Raises RowFileError."""
         try:
-            content = json.loads(text)
+            content = _json_text.loads(text)
         except ValueError as exc:
             raise RowFileError(f"{path} is not JSON: {exc}. Wanted a file of {self.maker}.") from exc
         rows = content.get(self.rows) if isinstance(content, dict) else None

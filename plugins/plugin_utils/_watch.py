@@ -9,12 +9,13 @@ comes back the moment the job ends, and costs nothing meanwhile.
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _json_text
 
 RUNNING = "running"
 FIRST_PAUSE = 0.3
@@ -94,7 +95,7 @@ def parse(text: str) -> tuple[bool, dict[str, Any]]:
     """Return whether the job has ended, and its status; Interrupted when there is none."""
     ended, _newline, document = text.partition("\n")
     try:
-        status = json.loads(document)
+        status = _json_text.loads(document)
     except ValueError as exc:
         raise Interrupted(f"the status file does not hold a status: {document[:200]!r}") from exc
     if not isinstance(status, dict):

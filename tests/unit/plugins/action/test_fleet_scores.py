@@ -76,9 +76,11 @@ def test_unknown_tasks_are_refused() -> None:
         _fleet_options.question_of({**ARGS, "tasks": ["gpqa", "gqpa"]}, {})
 
 
-def test_a_host_that_the_inventory_lacks_has_no_servers_and_no_scores() -> None:
-    found = _fleet_options.gather({"servers": None}, ["gone"], {})
-    assert (found.servers, found.rows) == ({"gone": []}, {"gone": []})
+def test_hosts_that_the_inventory_lacks_are_named() -> None:
+    variables = {"hostvars": {"node1": {}}}
+    assert _fleet_options.hosts_of({"hosts": ["node1"]}, variables) == ["node1"]
+    with pytest.raises(AnsibleActionFail, match=r"hosts of the inventory in the parameter hosts, found nod2, gone\."):
+        _fleet_options.hosts_of({"hosts": ["nod2", "node1", "gone"]}, variables)
 
 
 @pytest.mark.parametrize(

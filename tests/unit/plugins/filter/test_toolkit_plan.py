@@ -324,4 +324,4 @@ def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
 
 
 def test_filter_is_found_by_name() -> None:
-    assert FilterModule().filters() == {"toolkit_plan": toolkit_plan}
+    assert FilterModule().filters()["toolkit_plan"](host(), gpu()) == toolkit_plan(host(), gpu())

@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import file_sha256
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import file_sha256, identity_sha256
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _report_samples
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report import report_markdown
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_charts import forests, speeds, startups
@@ -107,7 +107,10 @@ def journal(folder: Path, host: str, n: int = 8, text: str = "reply", **others: 
         {"question": number // 2, "repeat": number % 2, "outcome": outcomes[number % 4], "text": text, "target": "A"}
         for number in range(n)
     ]
-    lines = [json.dumps(row) for row in [{"identity": IDENTITY, "sha256": "x"}, *rows, {**rows[3], "outcome": "wrong"}]]
+    lines = [
+        json.dumps(row)
+        for row in [{"identity": IDENTITY, "sha256": identity_sha256(IDENTITY)}, *rows, {**rows[3], "outcome": "wrong"}]
+    ]
     path.write_text("\n".join([*lines, '{"question": 1, "re']))
     return {"host": host, "server": "s", "task": "gpqa", "reasoning_effort": "low", "verdict": "good",
             "journal": f"/var/lib/x/{path.name}", **others}  # fmt: skip
