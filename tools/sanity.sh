@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # ansible-test sanity over a copy of what git knows of the checkout. usage: tools/sanity.sh [ansible-test arguments]
+# SANITY_VENV: an environment with another ansible-core than .venv has; SANITY_PYTHONS: other CPythons than its own.
 # ansible-test refuses symbolic links and wants the path ansible_collections/NAMESPACE/NAME, hence the copy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-PATH="$PWD/.venv/bin:$PATH"
+PATH="${SANITY_VENV:-$PWD/.venv}/bin:$PATH"
 home=$PWD/.cache/sanity/home
 copy=$PWD/.cache/sanity/ansible_collections/gpt_oss/fleet
 pythons=${SANITY_PYTHONS:-$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')}
