@@ -37,8 +37,9 @@ import subprocess
 import sys
 
 if __name__ == "__main__":
-    ensurepip.bootstrap()
+    # ensurepip hides pip's settings, and with them the package index, from all that comes after it.
     environment = {key: value for key, value in os.environ.items() if key != "GET_PIP"}
+    ensurepip.bootstrap()
     wanted = [argument for argument in sys.argv[1:] if argument.startswith("pip==")]
     sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet"] + wanted, env=environment))
 PY

@@ -46,7 +46,7 @@ environment() { # environment CORE CPYTHON: the cell's environment, made where i
 }
 
 run_unit() { # run_unit FOLDER CPYTHON
-    "$1/bin/python" -m pytest -n 2 tests/unit
+    PATH="$1/bin:$PATH" tests/tools/pytest.sh "unit-${1##*/}" -n 2 tests/unit
 }
 
 # Sanity's tests look at the files; only these two depend on the interpreter. All of them run with the newest of each core.
@@ -63,13 +63,13 @@ run_integration() {
         fleet_scores smoke_playbook status_playbook strategies
     )
     names=("${names[@]/#/tests/integration/test_}")
-    "$1/bin/python" -m pytest -n 2 --dist loadfile -m "not slow" "${names[@]/%/.py}"
+    PATH="$1/bin:$PATH" tests/tools/pytest.sh "integration-${1##*/}" -n 2 --dist loadfile -m "not slow" "${names[@]/%/.py}"
 }
 
-count() { # count PART LOG: what the log tells
+count() { # count PART LOG: what the log tells; of tests that passed alone only, both counts
     case $1 in
     sanity) echo "$(grep -c '^Running sanity test' "$2") tests" ;;
-    *) grep -oE '[0-9]+ (passed|failed|errors?|skipped)\b' "$2" | tail -n 3 | paste -sd' ' ;;
+    *) sed -nE 's/^=*\s*([0-9]+ .*(passed|failed|errors?)) in [0-9.]+s.*/\1/p' "$2" | paste -sd'; ' ;;
     esac
 }
 

@@ -194,6 +194,7 @@ def test_an_ended_start_tells_how_long_it_was_in_each_stage() -> None:
 @pytest.mark.parametrize(
     ("finished", "lifetime"),
     [(stamp(-3), "2.0 s"), (STARTED, "0.0 s"), (stamp(-9), "5."), ("0001-01-01T00:00:00Z", "5."), ("", "5.")],
+    ids=["later", "at once", "before it began", "never", "unknown"],
 )
 def test_how_long_it_lived_is_told_by_the_engine_or_by_the_clock(finished: str, lifetime: str) -> None:
     dead = {**DEAD, "StartedAt": STARTED, "FinishedAt": finished}
