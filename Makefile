@@ -33,13 +33,14 @@ test: setup  ## All tests that CI runs, but for real vLLM
 	@$(MAKE) --no-print-directory molecule
 	@echo "make test: everything passed"
 
-test-all: test report-browser sources unit-more integration-more molecule-all acceptance-vllm  ## Beyond that: other releases, and real vLLM
+test-all: test report-browser sources matrix coverage mutation docs importer integration-more molecule-all acceptance-vllm  ## Beyond that: other releases, and real vLLM
 	@echo "make test-all: everything passed"
 
-lint: setup  ## ruff, mypy, ansible-lint (production profile)
+lint: setup  ## ruff, mypy, changelog fragments, ansible-lint (production profile)
 	ruff check .
 	ruff format --check .
 	mypy plugins tests/unit tools roles/vllm_simulator/files
+	antsibull-changelog lint
 	ansible-lint --offline
 
 sanity: setup  ## ansible-test sanity, with no ignore entries
@@ -57,8 +58,20 @@ report-browser: setup  ## The report's page in headless Chromium, which is insta
 sources: setup  ## The recipes' data against the sources of published vLLM wheels (650 MB, kept in .cache)
 	pytest tests/sources
 
-unit-more: setup  ## The same with older CPythons and ansible-cores, as far as this machine has them
-	@tests/tools/versions.sh
+matrix: setup engine  ## Unit, sanity and integration tests with each supported ansible-core and CPython that this machine has
+	@tests/tools/matrix.sh
+
+coverage: setup engine  ## Lines of plugins/ that unit and integration tests run; fails below 90 %
+	@tests/tools/coverage.sh
+
+mutation: setup  ## Small changes to statistics and readiness logic, which the unit tests are to notice
+	@tests/tools/mutation.sh
+
+docs: setup  ## The docs site, in .cache/docs/html; warnings are errors
+	@tools/docs.sh
+
+importer: setup  ## Galaxy's importer on the built tarball, which is to have nothing to say
+	@tests/tools/importer.sh
 
 differential: setup  ## Our grading, prompts and order against the installed reference harness (Python >= 3.12)
 	@python=$$(tools/reference.sh); case $$? in \

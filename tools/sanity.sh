@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # ansible-test sanity over a copy of what git knows of the checkout. usage: tools/sanity.sh [ansible-test arguments]
+# SANITY_VENV: an environment with another ansible-core than .venv has; SANITY_PYTHONS: other CPythons than its own.
 # ansible-test refuses symbolic links and wants the path ansible_collections/NAMESPACE/NAME, hence the copy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-PATH="$PWD/.venv/bin:$PATH"
+PATH="${SANITY_VENV:-$PWD/.venv}/bin:$PATH"
 home=$PWD/.cache/sanity/home
 copy=$PWD/.cache/sanity/ansible_collections/gpt_oss/fleet
 pythons=${SANITY_PYTHONS:-$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')}
@@ -36,8 +37,9 @@ import subprocess
 import sys
 
 if __name__ == "__main__":
-    ensurepip.bootstrap()
+    # ensurepip hides pip's settings, and with them the package index, from all that comes after it.
     environment = {key: value for key, value in os.environ.items() if key != "GET_PIP"}
+    ensurepip.bootstrap()
     wanted = [argument for argument in sys.argv[1:] if argument.startswith("pip==")]
     sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet"] + wanted, env=environment))
 PY

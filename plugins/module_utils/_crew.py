@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._cancel import cancel
+
 
 class Crew:
     """Workers that run ``work`` until it returns; ``size`` is how many there should be.
@@ -48,10 +50,7 @@ class Crew:
 
     async def end(self) -> None:
         """Cancel all workers and wait for them."""
-        workers = list(self._workers)
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        await cancel(self._workers)
 
     def _ended(self, worker: asyncio.Future[None]) -> None:
         self._workers.discard(worker)

@@ -16,6 +16,7 @@ from typing import Awaitable, Callable, Mapping, Optional, Sequence
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _gpu_load, _job_status
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._asker import ServerFailure
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._cancel import cancel
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._cell_books import CellBooks, ServerBooks
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._cell_run import CellRun
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._desk import Desk
@@ -78,9 +79,7 @@ class EvalJob:
         finally:
             for one in replicas.all:
                 await one.crew.end()
-            for future in (closing, *guards):
-                future.cancel()
-            await asyncio.gather(closing, *guards, return_exceptions=True)
+            await cancel((closing, *guards))
 
     def _replicas(self, desk: Desk, runs: Sequence[CellRun]) -> Replicas:
         standings = Standings(self.progress)

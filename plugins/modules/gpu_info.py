@@ -32,9 +32,7 @@ EXAMPLES = r"""
 
 - name: Say what was found
   ansible.builtin.debug:
-    msg: >-
-      {{ looked.gpu.present }} GPUs of generation {{ looked.gpu.generation }}, driver
-      {{ looked.gpu.driver.version | default('none', true) }}, nvidia-smi {{ looked.gpu.smi.state }}
+    msg: "{{ looked.gpu.present }} GPUs of generation {{ looked.gpu.generation }}"
 """
 
 RETURN = r"""

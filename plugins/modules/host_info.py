@@ -70,8 +70,7 @@ attributes:
     support: none
 seealso:
   - module: gpt_oss.fleet.gpu_info
-  - ref: ansible_collections.gpt_oss.fleet.preflight_role
-    description: The role that judges what this module finds.
+  - module: gpt_oss.fleet.preflight_report
 """
 
 EXAMPLES = r"""

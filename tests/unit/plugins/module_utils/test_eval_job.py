@@ -96,7 +96,8 @@ def test_a_full_disk_ends_the_job_at_once_and_a_later_one_goes_on(
 
     async def ask(one: Sample) -> Answer:
         asked.append(one.question)
-        return await right(one)
+        await asyncio.sleep(0.1)
+        return answer(one)
 
     with monkeypatch.context() as patch:
         patch.setattr(JournalWriter, "write", full)

@@ -143,3 +143,122 @@ def test_progress_is_told_while_it_waits() -> None:
     assert [progress["stage"] for progress in told] == ["weights"]
     assert told[0]["last_line"] == "Starting to load ********"
     assert told[0]["stage_seconds"] >= 3.9 and told[0]["seconds"] >= 4.9
+
+
+class AskedEngine(FakeEngine):
+    """Remembers what was asked of its log."""
+
+    def __init__(self, states: list[dict[str, Any]], lines: list[str]) -> None:
+        super().__init__(states, lines)
+        self.asked: list[tuple[str, float | None, int | str]] = []
+
+    def log_lines(self, container_id: str, since: float | None = None, tail: int | str = "all") -> Iterator[str]:
+        self.asked.append((container_id, since, tail))
+        return super().log_lines(container_id, since, tail)
+
+
+def epoch(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def failed(engine: FakeEngine, api: FakeApi, limits: Limits, model: str | None = None) -> StartupError:
+    with pytest.raises(StartupError) as caught:
+        wait_until_ready(Process(engine, "c1", None), Readiness(api, model), limits, ["k-1"])
+    return caught.value
+
+
+def test_the_log_is_asked_for_from_this_start_on() -> None:
+    engine = AskedEngine([RUNNING, DEAD], LOG)
+    failed(engine, FakeApi(health=REFUSED), Limits(60))
+    begun = pytest.approx(epoch(STARTED), abs=0.001)
+    assert engine.asked[:2] == [("c1", begun, "all")] * 2  # what was logged before the watch, and the stages
+    # A line may bear an earlier time than the start: a second is let pass. No more lines than one can look through.
+    assert engine.asked[2] == ("c1", pytest.approx(epoch(STARTED) - 1.0, abs=0.001), 2000)
+
+
+def test_what_an_earlier_start_logged_is_left_out() -> None:
+    lines = [f"{stamp(-900)} Capturing CUDA graphs (mixed prefill-decode, PIECEWISE): 0%", *LOG[:1]]
+    told: list[dict[str, Any]] = []
+    process = Process(FakeEngine([RUNNING], lines), "c1", None)
+    with pytest.raises(StartupError):
+        wait_until_ready(process, Readiness(FakeApi(health=REFUSED), None), Limits(0.3), [], told.append)
+    assert told[0]["stage"] == "weights"
+
+
+def test_an_ended_start_tells_how_long_it_was_in_each_stage() -> None:
+    details = failed(FakeEngine([RUNNING, DEAD], LOG), FakeApi(health=REFUSED), Limits(60)).details
+    assert details["startup_seconds"] == pytest.approx({"created": 0.0, "weights": 1.0}, abs=0.01)
+    assert details["stage_seconds"] == pytest.approx({"created": 1.0}, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("finished", "lifetime"),
+    [(stamp(-3), "2.0 s"), (STARTED, "0.0 s"), (stamp(-9), "5."), ("0001-01-01T00:00:00Z", "5."), ("", "5.")],
+    ids=["later", "at once", "before it began", "never", "unknown"],
+)
+def test_how_long_it_lived_is_told_by_the_engine_or_by_the_clock(finished: str, lifetime: str) -> None:
+    dead = {**DEAD, "StartedAt": STARTED, "FinishedAt": finished}
+    # The clock goes on while the test waits for its turn.
+    told = str(failed(FakeEngine([RUNNING, dead], LOG), FakeApi(health=REFUSED), Limits(60)))
+    found = float(told.split(" s after its start")[0].rsplit(" ", 1)[1])
+    if lifetime == "5.":
+        assert time.time() - epoch(STARTED) - 30 < found <= time.time() - epoch(STARTED) + 0.1
+    else:
+        assert f"{found:.1f} s" == lifetime
+
+
+def test_what_the_engine_says_of_the_end_counts() -> None:
+    silent = [f"{stamp(-4)} Starting to load model m"]
+    killed = {**DEAD, "OOMKilled": True, "ExitCode": 137}
+    found = [failed(FakeEngine([RUNNING, end], silent), FakeApi(health=REFUSED), Limits(60)) for end in (killed, DEAD)]
+    assert "memory" in found[0].details["cause"] and "memory" not in found[1].details["cause"]
+    assert "with exit code 137" in str(found[0])
+
+
+def test_a_refusal_tells_what_to_compare() -> None:
+    failure = failed(FakeEngine([RUNNING], LOG), FakeApi(models=[{"id": "other"}]), Limits(60), "m")
+    assert failure.details["diagnosis"] == "refused"
+    assert failure.details["remedy"] == "compare model, served_model_name and arguments"
+    assert "but it runs and answers, but not as wanted. Cause: " in str(failure)
+    assert str(failure).endswith("The container is left as it is, for inspection (docker logs, docker inspect).")
+
+
+def test_the_last_lines_are_shown_without_secrets_and_not_all() -> None:
+    lines = [f"{stamp(-4)} line {number} k-1" for number in range(60)]
+    shown = failed(FakeEngine([RUNNING, DEAD], lines), FakeApi(health=REFUSED), Limits(60)).details["log"]
+    assert [line.split()[1] for line in shown] == [str(number) for number in range(20, 60)]
+    assert not any("k-1" in line for line in shown)
+
+
+def test_a_log_that_cannot_be_read_is_told_in_its_place() -> None:
+    details = failed(FakeEngine([RUNNING, DEAD], ["unreadable"]), FakeApi(health=REFUSED), Limits(60)).details
+    assert details["log"] == ["(no log: configured logging driver does not support reading)"]
+
+
+def test_a_start_that_was_waited_for_tells_when_it_answered() -> None:
+    class Later(FakeApi):
+        looks = 0
+
+        def health(self) -> int:
+            self.looks += 1
+            return 503 if self.looks == 1 else 200
+
+    seconds = wait_until_ready(
+        Process(FakeEngine([RUNNING], LOG[:1]), "c1", None), Readiness(Later(), None), Limits(60), []
+    )
+    assert list(seconds) == ["created", "weights", "healthy", "model_listed", "first_completion"]
+    lived = time.time() - epoch(STARTED)
+    assert all(lived - 30 < seconds[stage] <= lived + 0.1 for stage in ("healthy", "first_completion"))
+    assert all(round(value, 3) == value for value in seconds.values())
+
+
+@pytest.mark.parametrize(
+    ("progress", "overdue"),
+    [
+        ({"stage": "weights", "stage_seconds": 3.0}, False),
+        ({"stage": "weights", "stage_seconds": 3.1}, True),
+        ({"stage": "kernels", "stage_seconds": 900.0}, False),
+    ],
+)
+def test_a_stages_limit(progress: dict[str, Any], overdue: bool) -> None:
+    assert Limits(60, {"weights": 3.0}).overdue(progress) == overdue

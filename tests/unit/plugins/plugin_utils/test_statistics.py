@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import statistics
+from collections.abc import Callable
 
 import pytest
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _statistics
@@ -79,3 +80,47 @@ def test_variance_pooled_sees_the_noise_across_hosts_that_answered_once() -> Non
 def test_mean_score_leaves_out_what_was_not_measured() -> None:
     assert _statistics.mean_score([(1, 2), (0, 0), (2, 2)]) == 0.75
     assert _statistics.mean_score([(0, 0)]) is None
+
+
+# Of one answer to a question of n answers: p (1 - p) n / (n - 1).
+HALF, QUARTER = 0.25 * 2 / 1, 0.1875 * 4 / 3
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "wanted"),
+    [
+        ([], (0, 0, 0.0, None)),
+        ([(0, 0), (0, 0)], (0, 0, 0.0, None)),
+        ([(1, 1), (0, 1), (0, 0)], (2, 2, 0.5, None)),  # nothing was answered twice
+        ([(1, 2), (0, 0)], (1, 2, 0.5, HALF)),
+        ([(1, 2), (1, 2), (3, 4)], (3, 8, (0.5 + 0.5 + 0.75) / 3, (HALF * 4 + QUARTER * 4) / 8)),
+        # Questions answered once take the mean of the others' variances.
+        (
+            [(1, 2), (1, 2), (3, 4), (1, 1), (0, 1)],
+            (5, 10, 2.75 / 5, (HALF * 4 + QUARTER * 4 + 2 * (2 * HALF + QUARTER) / 3) / 10),
+        ),
+    ],
+)
+def test_the_summary_of_an_outcome_table(outcomes: list, wanted: tuple) -> None:
+    assert tuple(_statistics.summary(outcomes)) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("tables", "n", "variance"),
+    [
+        ([], 4, 0.0),
+        ([[], []], 4, 0.0),
+        ([[(1, 1)], [(0, 0)]], 1, 0.0),  # one answer in all tells nothing
+        ([[(0, 0)], [(0, 0)]], 1, 0.0),
+        ([[(1, 1), (0, 0)], [(0, 1), (1, 1)]], 1, 0.25),  # 0.5 of the first question, 0 of the second
+        ([[(3, 4)], [(1, 4)]], 8, 0.25 * 8 / 7 / 8),
+    ],
+)
+def test_variance_pooled(tables: list, n: float, variance: float) -> None:
+    assert _statistics.variance_pooled(tables, n) == pytest.approx(variance)
+
+
+@pytest.mark.parametrize("adjust", [_statistics.holm, _statistics.benjamini_hochberg])
+def test_adjusted_p_values_stay_probabilities(adjust: Callable[[list[float]], list[float]]) -> None:
+    assert adjust([0.9, 0.8, 0.95]) == pytest.approx([1.0, 1.0, 1.0] if adjust is _statistics.holm else [0.95] * 3)
+    assert adjust([1.0]) == [1.0]
