@@ -72,6 +72,9 @@ integration: setup engine  ## Modules and playbooks against a real Docker Engine
 integration-more: setup engine  ## Those that take minutes: images between several engines
 	pytest -m slow tests/integration
 
+faults: setup engine  ## All faults injected, with a table of what was expected and seen (docs/faults.md)
+	@PYTHONPATH=tests/tools tests/tools/pytest.sh faults -p faults -m fault -n 2 --dist loadfile tests/integration
+
 molecule: setup engine  ## Roles and playbooks on real systemd hosts in containers: Debian 12
 	@tests/tools/molecule.sh $(SCENARIOS)
 
@@ -113,5 +116,5 @@ build:  ## Build the collection's tarball
 ee: setup engine  ## An execution environment with this collection (docs/scale.md): BASE_IMAGE=..., and EE_IMAGE=name, EE_OPTIONS=...
 	@tools/execution_environment.sh "$(BASE_IMAGE)" "$(or $(EE_IMAGE),gpt-oss-fleet/ee:latest)" $(EE_OPTIONS)
 
-.PHONY: help demo clean-demo setup engine test test-all lint sanity unit report-browser sources unit-more differential integration integration-more molecule molecule-more molecule-all \
+.PHONY: help demo clean-demo setup engine test test-all lint sanity unit report-browser sources unit-more differential integration integration-more faults molecule molecule-more molecule-all \
   acceptance-vllm acceptance-vllm-main bench bench-eval bench-power bench-fleet bench-prepare bench-models build ee
