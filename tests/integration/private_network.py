@@ -1,4 +1,4 @@
-"""A network of a test's own: nothing is in it but loopback, a name server that is away, and a host that swallows all."""
+"""A network of a test's own: there is nothing in it but loopback, and a host that swallows all that is sent to it."""
 
 from __future__ import annotations
 

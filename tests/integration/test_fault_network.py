@@ -1,7 +1,7 @@
 # Copyright: Contributors to the gpt_oss.fleet project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that cannot be resolved, and hosts that swallow each packet: in a network of the test's own, by real programs."""
+"""Names that cannot be resolved, and hosts that swallow each packet, in a network of the test's own."""
 
 from __future__ import annotations
 
