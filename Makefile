@@ -88,6 +88,9 @@ integration-more: setup engine  ## Those that take minutes: images between sever
 docs-commands: setup engine  ## The documentation's commands: all are known and right, and its way is gone on simulated hosts
 	@pytest tests/docs tests/integration/test_docs_commands.py
 
+faults: setup engine  ## All faults injected, with a table of what was expected and seen (docs/faults.md)
+	@PYTHONPATH=tests/tools tests/tools/pytest.sh faults -p faults -m fault -n 2 --dist loadfile tests/integration
+
 molecule: setup engine  ## Roles and playbooks on real systemd hosts in containers: Debian 12
 	@tests/tools/molecule.sh $(SCENARIOS)
 

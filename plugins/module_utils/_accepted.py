@@ -21,6 +21,18 @@ _DESCRIBING = (
 Entry = Mapping[str, Any]
 
 
+def entries_of(document: Any) -> list[Entry]:
+    """Return the entries that a file's document holds; what is none, as in a damaged file, does not count."""
+    return [entry for entry in document if _is_entry(entry)] if isinstance(document, list) else []
+
+
+def _is_entry(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    kinds = {"sha256": str, "image_id": str, "accepted": str, "parameters": dict}
+    return all(isinstance(value.get(name), kind) for name, kind in kinds.items())
+
+
 def entry_of(parameters: Mapping[str, Any], sha256: str, image_id: str, now: str) -> dict[str, Any]:
     """Return what is kept of a description: the module's own options, and the image by its id, as tags move.
 

@@ -33,8 +33,10 @@ def detach(job: Callable[[Callable[[], None]], None], log: Path, keep: Collectio
     os.close(writer)
     os.waitpid(child, 0)
     with os.fdopen(reader, "rb") as pipe:
-        if pipe.read(len(_READY)) != _READY:
-            raise DetachError(f"the detached job ended at once; the end of {log}:\n{_tail(log)}")
+        first = pipe.read(len(_READY))
+        if first != _READY:
+            cause = (first + pipe.read()).decode(errors="replace") or "no cause is known"
+            raise DetachError(f"the detached job ended at once: {cause}; the end of {log}:\n{_tail(log)}")
 
 
 def _become_daemon(job: Callable[[Callable[[], None]], None], log: Path, keep: set[int], writer: int) -> NoReturn:
@@ -49,7 +51,8 @@ def _become_daemon(job: Callable[[Callable[[], None]], None], log: Path, keep: s
         _redirect(log, keep)
         job(lambda: _tell_ready(writer))
         status = 0
-    except BaseException:  # nobody is above: the log is the last place where it can be told
+    except BaseException as exc:  # nobody is above: it can be told to who waits, and to the log
+        _tell_cause(writer, exc)
         with log.open("a") as file:
             file.write(traceback.format_exc())
     finally:
@@ -59,6 +62,14 @@ def _become_daemon(job: Callable[[Callable[[], None]], None], log: Path, keep: s
 def _tell_ready(writer: int) -> None:
     os.write(writer, _READY)
     os.close(writer)
+
+
+def _tell_cause(writer: int, exc: BaseException) -> None:
+    """Tell who waits, if somebody still does: the log's disk may be full."""
+    try:
+        os.write(writer, f"{type(exc).__name__}: {exc}".encode()[:2000])
+    except OSError:
+        return
 
 
 def _redirect(log: Path, keep: set[int]) -> None:

@@ -26,6 +26,7 @@ try:
     import docker.errors
     from docker.tls import TLSConfig
     from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 except ImportError:
     DOCKER_IMPORT_ERROR: str | None = traceback.format_exc()
 else:
@@ -261,7 +262,8 @@ class Engine:
         except docker.errors.APIError as exc:
             status = exc.response.status_code if exc.response is not None else None
             raise EngineError(str(exc.explanation or exc), status) from exc
-        except (docker.errors.DockerException, RequestException, OSError) as exc:
+        # HTTPError: of a stream that breaks off, as when the engine is killed, docker gives urllib3's own error.
+        except (docker.errors.DockerException, RequestException, HTTPError, OSError) as exc:
             raise EngineError(_unreachable(self.docker_host, exc)) from exc
 
 

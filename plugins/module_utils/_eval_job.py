@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -167,7 +168,9 @@ async def _run_watched(job: EvalJob, folder: Path) -> None:
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
 
     async def publish() -> None:
-        _job_status.write_status(folder, job.progress.snapshot(_job_status.RUNNING))
+        # Who looks sees an older status; the journal tells of a disk that is full.
+        with contextlib.suppress(OSError):
+            _job_status.write_status(folder, job.progress.snapshot(_job_status.RUNNING))
 
     ticker = asyncio.ensure_future(_every(STATUS_SECONDS, publish))
     try:

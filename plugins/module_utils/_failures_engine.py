@@ -152,7 +152,7 @@ ENGINE = (
     Failure(
         "registry_unreachable",
         r"(?P<what>(?:dial tcp|no such host|TLS handshake timeout|i/o timeout|connection refused).*"
-        r"|Client\.Timeout exceeded)",
+        r"|Client\.Timeout exceeded|(?:Get|Head) \"https?://.*context deadline exceeded)",
         "the registry cannot be reached from this host: {what}",
         "check network, DNS and proxy of the engine; or bring the image here (docker load) and set pull: never",
         "run, Docker Engine 20.10",

@@ -18,7 +18,7 @@ _MOST = 50
 
 def read_record(state_path: str, image_id: str) -> dict[str, Any]:
     """Return what is kept of an image: vllm_version, and digests that name it elsewhere; empty when it is unknown."""
-    return dict(_read(state_path).get(image_id) or {})
+    return dict(_read(state_path).get(image_id, {}))
 
 
 def write_record(state_path: str, image_id: str, record: Mapping[str, Any]) -> None:
@@ -38,4 +38,12 @@ def _read(state_path: str) -> dict[str, Any]:
         found = _json_text.loads((Path(state_path) / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    rows = found.items() if isinstance(found, dict) else ()
+    return {image_id: record for image_id, record in rows if _is_record(record)}
+
+
+def _is_record(value: Any) -> bool:
+    """Tell whether a value is what is kept of an image: a damaged file may hold anything."""
+    if not isinstance(value, dict):
+        return False
+    return isinstance(value.get("vllm_version", ""), str) and isinstance(value.get("digests", []), list)

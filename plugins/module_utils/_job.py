@@ -9,6 +9,7 @@ what came of it or, under `failure`, the result values of a failure.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -46,21 +47,32 @@ class _Status:
         self._lock = threading.Lock()
         self._over = threading.Event()
 
-    def tell(self, told: Mapping[str, Any], state: str = _job_status.RUNNING) -> None:
+    def begin(self) -> None:
+        """Tell that it runs. Raises OSError where that cannot be told: nobody could watch it."""
+        self._write(_job_status.RUNNING)
+
+    def tell(self, told: Mapping[str, Any]) -> None:
         with self._lock:
             self._told = told
-            self._write(state)
+            self._try_to_write()
 
     def beat(self) -> None:
         """Rewrite the status until the end is told."""
         while not self._over.wait(_HEARTBEAT_SECONDS):
             with self._lock:
                 if not self._over.is_set():
-                    self._write(_job_status.RUNNING)
+                    self._try_to_write()
 
     def end(self, told: Mapping[str, Any], state: str) -> None:
         self._over.set()
-        self.tell(told, state)
+        with self._lock:
+            self._told = told
+            self._write(state)
+
+    def _try_to_write(self) -> None:
+        """Tell the progress if that can be done: that it cannot ends no work, and later it may."""
+        with contextlib.suppress(OSError):
+            self._write(_job_status.RUNNING)
 
     def _write(self, state: str) -> None:
         now = {"state": state, "updated": round(time.time(), 3)}
@@ -79,7 +91,7 @@ def ensure(
     lock = _lock(folder, about)
     if lock is None:
         return path
-    _Status(folder, {**head, **about}).tell({})
+    _Status(folder, {**head, **about}).begin()
     try:
         detach(
             lambda ready: _run(_Status(folder, {**head, **about}), folder, work, ready),
@@ -106,7 +118,7 @@ def _lock(folder: Path, about: Mapping[str, Any]) -> Optional[_job_status.RunLoc
 
 
 def _run(status: _Status, folder: Path, work: Callable[[Report], dict[str, Any]], ready: Callable[[], None]) -> None:
-    status.tell({})
+    status.begin()
     ready()
     threading.Thread(target=status.beat, daemon=True).start()
     try:

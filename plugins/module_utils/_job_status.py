@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -44,13 +45,17 @@ class RunLock:
 
 
 def is_running(folder: Path) -> bool:
-    """Return whether a job holds the lock, without making anything."""
-    if not (folder / "lock").exists():
+    """Return whether a job holds the lock, without making anything; also where nothing may be written."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
         return False
-    lock = RunLock.acquire(folder)
-    if lock is None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    lock.release()
+    finally:
+        os.close(descriptor)
     return False
 
 
@@ -69,11 +74,28 @@ def read_status(folder: Path) -> dict[str, Any]:
 
 
 def write_status(folder: Path, status: Mapping[str, Any]) -> None:
-    """Replace the status at once, so that a reader never sees half of it."""
+    """Replace the status at once, so that a reader never sees half of it.
+
+    On a full disk there is no room for another file, and nobody would hear why a job ended: there it is written over.
+    """
     target = status_path(folder)
     fresh = target.with_suffix(".new")
-    fresh.write_text(json.dumps(status, separators=(",", ":")) + "\n")
+    text = json.dumps(status, separators=(",", ":")) + "\n"
+    try:
+        fresh.write_text(text)
+    except OSError as exc:
+        if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not target.exists():
+            raise
+        _write_over(target, text)
+        return
     fresh.replace(target)
+
+
+def _write_over(path: Path, text: str) -> None:
+    """Write a text into the room that a file has already."""
+    with open(path, "r+b", buffering=0) as file:
+        file.write(text.encode())
+        file.truncate()
 
 
 def wait_until_idle(

@@ -25,7 +25,7 @@ def effective(engine: Engine, parameters: Mapping[str, Any]) -> tuple[dict[str, 
     if not parameters["rollback"] or parameters["state"] not in _situation.SERVING:
         return dict(parameters), None
     name = parameters["name"]
-    entries = _server_state.read(parameters["state_path"], name, _accepted.FILE) or []
+    entries = _entries(parameters)
     entry = _accepted.before(entries, _wanted(engine, parameters))
     if entry is None:
         raise ContainerError(
@@ -60,7 +60,7 @@ def accept(engine: Engine, parameters: Mapping[str, Any], check_mode: bool) -> b
     sha256 = found.body["Labels"][LABEL_SHA256]
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     entry = _accepted.entry_of(parameters, sha256, found.container["Image"], now)
-    entries = _server_state.read(parameters["state_path"], name, _accepted.FILE) or []
+    entries = _entries(parameters)
     kept = _accepted.accept(entries, entry)
     return _keep(parameters, entries, kept, check_mode)
 
@@ -70,7 +70,7 @@ def reject(engine: Engine, parameters: Mapping[str, Any], check_mode: bool) -> b
 
     Raises ContainerError when what is kept cannot be written.
     """
-    entries = _server_state.read(parameters["state_path"], parameters["name"], _accepted.FILE) or []
+    entries = _entries(parameters)
     return _keep(parameters, entries, _accepted.reject(entries, _wanted(engine, parameters)), check_mode)
 
 
@@ -92,3 +92,7 @@ def _keep(
         except _server_state.StateError as exc:
             raise ContainerError(f"{name}: {exc}") from exc
     return True
+
+
+def _entries(parameters: Mapping[str, Any]) -> list[_accepted.Entry]:
+    return _accepted.entries_of(_server_state.read(parameters["state_path"], parameters["name"], _accepted.FILE))

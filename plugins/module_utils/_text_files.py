@@ -37,24 +37,35 @@ def diff(wanted: Texts) -> list[dict[str, str]]:
 
 
 def write(wanted: Texts) -> None:
-    """Write all files, and bring those already written back to what they were when one cannot be written."""
+    """Write all files, and bring those already written back to what they were when one cannot be written.
+
+    All are laid beside their places first: a disk without room for one of them is found before any is replaced, as on
+    such a disk there is no way back.
+    """
     before = {path: read(path) for path in wanted}
+    parts: dict[str, str] = {}
     try:
         for path, text in wanted.items():
-            put(path, text)
+            if text is not None:
+                parts[path] = _laid_beside(path, text)
+        for path in wanted:
+            _take_place(path, parts.pop(path, None))
     except OSError:
-        for path, text in before.items():
-            put(path, text)
+        for part in parts.values():
+            Path(part).unlink()
+        for path in differing(before):
+            put(path, before[path])
         raise
 
 
 def put(path: str, content: Union[str, bytes, None]) -> None:
     """Replace one file at once, readable by all; its folder is made when it is missing. None removes it."""
+    _take_place(path, None if content is None else _laid_beside(path, content))
+
+
+def _laid_beside(path: str, content: Union[str, bytes]) -> str:
+    """Write a file's content beside it; return where."""
     target = Path(path)
-    if content is None:
-        if target.is_symlink() or target.exists():
-            target.unlink()
-        return
     data = content.encode("utf-8", errors="surrogateescape") if isinstance(content, str) else content
     target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     # A leading dot and no known suffix: neither apt nor dnf reads it meanwhile.
@@ -63,10 +74,23 @@ def put(path: str, content: Union[str, bytes, None]) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         Path(part).chmod(0o644)
-        Path(part).replace(path)
     except OSError:
         Path(part).unlink()
         raise
+    return part
+
+
+def _take_place(path: str, part: Optional[str]) -> None:
+    """Have what was laid beside a file take its place; without such a part the file goes."""
+    target = Path(path)
+    if part is not None:
+        try:
+            Path(part).replace(target)
+        except OSError:
+            Path(part).unlink()
+            raise
+    elif target.is_symlink() or target.exists():
+        target.unlink()
 
 
 def _shown(text: Optional[str]) -> str:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import secrets
-import shutil
-import subprocess
 import sys
 import tarfile
-import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +19,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.gpt_oss.fleet.plugins.modules import vllm_image, vllm_image_share
 from conftest import DOCKER_HOST, ROOT, Result, forget_warnings
+from private_engine import private_engine
 
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
@@ -100,41 +96,8 @@ class Images:
 @contextlib.contextmanager
 def another_engine(*options: str) -> Iterator[str]:
     """Run a second Docker Engine of this machine's kind, with a store and options of its own; yield its address."""
-    if os.geteuid() != 0:
-        pytest.skip("a second Docker Engine is started by root only")
-    folder = Path(tempfile.mkdtemp(prefix="engine-"))
-    address = f"unix://{folder}/docker.sock"
-    command = ["dockerd", f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
-    # Without a bridge of its own it would take the first engine's for its own: and, told to have none, remove it.
-    bridge = f"gof{secrets.token_hex(4)}"
-    alone = ["--host", address, f"--bridge={bridge}", "--iptables=false", "--ip6tables=false", "--ip-forward=false"]
-    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    _ip("link", "add", bridge, "type", "bridge")
-    _ip("address", "add", f"192.168.{secrets.randbelow(200) + 50}.1/24", "dev", bridge)
-    with (folder / "log").open("wb") as log:
-        engine = subprocess.Popen(
-            [*command, *alone, *options],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env={**os.environ, "PATH": path},
-        )
-    try:
-        deadline = time.monotonic() + 60
-        while not (folder / "docker.sock").exists():
-            assert engine.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-3000:]
-            time.sleep(0.05)
-        yield address
-    finally:
-        engine.terminate()
-        engine.wait(60)
-        _ip("link", "delete", bridge)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _ip(*words: str) -> None:
-    environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
-    subprocess.run(["ip", *words], check=True, capture_output=True, env=environment)
+    with private_engine(options=options) as engine:
+        yield engine.address
 
 
 class Registry:

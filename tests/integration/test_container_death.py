@@ -9,7 +9,7 @@ import docker
 import pytest
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._api import Api
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._stages import epoch
-from conftest import Parameters, Result, Run, simulated
+from conftest import Parameters, Result, Run, Seen, simulated
 
 OUT_OF_MEMORY = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.98 GiB."
 DEATHS: list[tuple[str, dict[str, Any], str, int, str]] = [
@@ -57,7 +57,17 @@ def test_an_unknown_flag(parameters: Parameters, vllm_container: Run) -> None:
     assert "--no-such-flag" in result["cause"]
 
 
-def test_a_kill_during_a_long_start(parameters: Parameters, vllm_container: Run, engine: docker.APIClient) -> None:
+@pytest.mark.fault(
+    kind="container killed",
+    stage="serve",
+    fault="the container is killed in mid-start",
+    sees="exit code 137 … SIGKILL",
+    kept="the container as it died, with its log",
+    next_run="starts it again",
+)
+def test_a_kill_during_a_long_start(
+    parameters: Parameters, vllm_container: Run, engine: docker.APIClient, seen: Seen
+) -> None:
     result: Result = {}
     environment = simulated(faults=[{"kind": "hang", "stage": "load"}])
     wanted = {**parameters, "environment": environment}
@@ -66,32 +76,61 @@ def test_a_kill_during_a_long_start(parameters: Parameters, vllm_container: Run,
     time.sleep(2.5)
     engine.kill(parameters["name"])
     thread.join(10)
+    seen(result["msg"])
     assert result["exit_code"] == 137 and "SIGKILL" in result["cause"]
     assert seconds_since_end(engine, parameters["name"]) < 1.5
 
 
+@pytest.mark.fault(
+    kind="container killed",
+    stage="serve",
+    fault="the container of a serving server is killed between two runs",
+    sees="actions: ['start', 'set_restart_policy']",
+    kept="the container",
+    next_run="nothing: this run started the same container again",
+)
 def test_a_dead_server_is_started_anew(
-    started: Result, parameters: Parameters, vllm_container: Run, engine: docker.APIClient
+    started: Result, parameters: Parameters, vllm_container: Run, engine: docker.APIClient, seen: Seen
 ) -> None:
     engine.kill(parameters["name"])
     again = vllm_container(parameters)
+    seen(f"actions: {again['actions']}")
     assert again["actions"] == ["start", "set_restart_policy"] and again["drift"] == []
     assert again["server"]["container_id"] == started["server"]["container_id"]
     assert again["server"]["started"] >= started["server"]["started"]
     assert "first_completion" in again["server"]["startup_seconds"]
 
 
-def test_a_crash_loop_is_a_failure(parameters: Parameters, vllm_container: Run, engine: docker.APIClient) -> None:
+@pytest.mark.fault(
+    kind="container killed",
+    stage="serve",
+    fault="the container dies again and again, and Docker restarts it each time",
+    sees="FrobError",
+    kept="the container as it died",
+    next_run="starts it once more, and tells again",
+)
+def test_a_crash_loop_is_a_failure(
+    parameters: Parameters, vllm_container: Run, engine: docker.APIClient, seen: Seen
+) -> None:
     environment = simulated(start_seconds=0.3, faults=[{"kind": "die", "stage": "load", "text": "FrobError: none"}])
     wanted = {**parameters, "environment": environment, "restart_policy": "always"}
     assert vllm_container({**wanted, "wait": False})["changed"]
     engine.update_container(parameters["name"], restart_policy={"Name": "always"})
     engine.start(parameters["name"])
     result = vllm_container(wanted)
+    seen(result["msg"])
     assert result["failed"] and "FrobError" in result["cause"]
 
 
-def test_an_engine_that_died_under_a_running_server(parameters: Parameters, vllm_container: Run) -> None:
+@pytest.mark.fault(
+    kind="engine killed",
+    stage="serve",
+    fault="vLLM's engine dies under a serving server, which then ends with exit code 0",
+    sees="exit code 0",
+    kept="the container as it died, with its log",
+    next_run="starts it again",
+)
+def test_an_engine_that_died_under_a_running_server(parameters: Parameters, vllm_container: Run, seen: Seen) -> None:
     """vLLM then answers 503 for a while, and ends with exit code 0."""
     fault = {"kind": "die", "stage": "serving", "after_seconds": 1.0}
     environment = simulated(dead_seconds=3.0, faults=[fault])
@@ -103,5 +142,6 @@ def test_an_engine_that_died_under_a_running_server(parameters: Parameters, vllm
         assert time.monotonic() < deadline, "the engine did not die"
         time.sleep(0.1)
     result = vllm_container(wanted)
+    seen(result["msg"])
     assert result["failed"] and (result["exit_code"], result["diagnosis"]) == (0, "engine_died")
     assert result["stage"] == "listening"

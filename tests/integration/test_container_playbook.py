@@ -14,7 +14,7 @@ from typing import Any
 
 import docker
 import pytest
-from conftest import ROOT, Parameters, simulated
+from conftest import ROOT, Parameters, Seen, simulated
 
 PLAYBOOK = """
 - hosts: all
@@ -117,7 +117,17 @@ def test_a_server_that_died_between_the_tasks_is_not_started_anew(
     assert engine.logs(parameters["name"]).decode().count("unrecognized arguments: --no-such-flag") == 1
 
 
-def test_a_start_outlives_its_controller(parameters: Parameters, tmp_path: Path, engine: docker.APIClient) -> None:
+@pytest.mark.fault(
+    kind="controller killed",
+    stage="serve",
+    fault="the controller is killed with SIGKILL while a server starts",
+    sees="ready after … failed=0",
+    kept="the start, and the watch on the host, which sets the restart policy",
+    next_run="attaches to the start",
+)
+def test_a_start_outlives_its_controller(
+    parameters: Parameters, tmp_path: Path, engine: docker.APIClient, seen: Seen
+) -> None:
     """Killed in mid-wait, the controller is missed by nobody: the watch sets the policy, and the next run attaches."""
     wanted = {**parameters, "environment": simulated(start_seconds=8)}
     script = (
@@ -146,6 +156,7 @@ def test_a_start_outlives_its_controller(parameters: Parameters, tmp_path: Path,
     started = engine.inspect_container(parameters["name"])
     assert started["HostConfig"]["RestartPolicy"]["Name"] == "no"
     again = play(tmp_path, wanted)
+    seen(" ".join(again["output"].split()))
     assert again["changed"] <= 1, "the second task may set the policy, if it is there before the watch"
     ready = engine.inspect_container(parameters["name"])
     assert ready["Id"] == started["Id"] and ready["State"]["StartedAt"] == started["State"]["StartedAt"]
@@ -153,7 +164,15 @@ def test_a_start_outlives_its_controller(parameters: Parameters, tmp_path: Path,
     assert json.loads(status.read_text())["state"] == "finished"
 
 
-def test_a_watch_that_is_killed_is_started_again(parameters: Parameters, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="job killed",
+    stage="serve",
+    fault="the process on the host that watches a start is killed",
+    sees="ready after … failed=0",
+    kept="the start",
+    next_run="nothing: the controller has it watched again",
+)
+def test_a_watch_that_is_killed_is_started_again(parameters: Parameters, tmp_path: Path, seen: Seen) -> None:
     # Still starting when the second play comes to watch, on a slow machine too.
     wanted = {**parameters, "environment": simulated(start_seconds=25)}
     play(tmp_path, {**wanted, "wait": False})
@@ -165,6 +184,7 @@ def test_a_watch_that_is_killed_is_started_again(parameters: Parameters, tmp_pat
     once_watched = f"until [ -e {folder}/status.json ]; do sleep 0.1; done; sleep 1; {killer}"
     with subprocess.Popen(["timeout", "120", "sh", "-c", once_watched]):
         told = play(tmp_path, wanted)
+    seen(" ".join(told["output"].split()))
     assert "ready after" in told["output"]
     assert json.loads((folder / "status.json").read_text())["state"] == "finished"
 

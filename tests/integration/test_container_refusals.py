@@ -3,7 +3,8 @@ from __future__ import annotations
 import socket
 
 import docker
-from conftest import Parameters, Result, Run
+import pytest
+from conftest import Parameters, Result, Run, Seen
 
 
 def exists(engine: docker.APIClient, name: str) -> bool:
@@ -28,14 +29,23 @@ def test_a_port_published_by_a_container(started: Result, parameters: Parameters
         assert result["failed"] and f"the container {parameters['name']} publishes it" in result["msg"]
 
 
+@pytest.mark.fault(
+    kind="port taken",
+    stage="serve",
+    fault="the port that a running server shall move to is taken",
+    sees="port … of 127.0.0.1",
+    kept="the old server goes on serving",
+    next_run="moves it once the port is free",
+)
 def test_a_taken_port_does_not_cost_the_old_server(
-    started: Result, parameters: Parameters, vllm_container: Run, engine: docker.APIClient
+    started: Result, parameters: Parameters, vllm_container: Run, engine: docker.APIClient, seen: Seen
 ) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         result = vllm_container({**parameters, "port": holder.getsockname()[1]})
     assert result["failed"]
+    seen(result["msg"])
     assert engine.inspect_container(parameters["name"])["State"]["Running"]
 
 
@@ -84,8 +94,17 @@ def test_a_program_that_is_not_there(parameters: Parameters, vllm_container: Run
     assert result["failed"] and result["cause"] == "the image has no program no-such-program"
 
 
-def test_an_unreachable_engine(parameters: Parameters, vllm_container: Run) -> None:
+@pytest.mark.fault(
+    kind="daemon killed",
+    stage="serve",
+    fault="no Docker Engine runs",
+    sees="expected a Docker Engine at … start the engine",
+    kept="all",
+    next_run="goes on once the engine runs",
+)
+def test_an_unreachable_engine(parameters: Parameters, vllm_container: Run, seen: Seen) -> None:
     result = vllm_container({**parameters, "docker_host": "unix:///nonexistent/docker.sock"})
     assert result["failed"]
     assert "expected a Docker Engine at unix:///nonexistent/docker.sock" in result["msg"]
     assert "start the engine" in result["msg"]
+    seen(result["msg"])

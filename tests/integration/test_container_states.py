@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import docker
-from conftest import Parameters, Result, Run
+import pytest
+from conftest import Parameters, Result, Run, Seen
 
 
 def status(engine: docker.APIClient, name: str) -> str:
@@ -58,10 +59,19 @@ def test_present_does_not_start(parameters: Parameters, vllm_container: Run, eng
     assert not vllm_container(wanted)["changed"]
 
 
+@pytest.mark.fault(
+    kind="container paused",
+    stage="serve",
+    fault="the container of a serving server is paused, and deployed again",
+    sees="actions: ['stop', 'start', 'set_restart_policy']",
+    kept="the container",
+    next_run="nothing: this run brought it back",
+)
 def test_a_paused_server_is_brought_back(
-    started: Result, parameters: Parameters, vllm_container: Run, engine: docker.APIClient
+    started: Result, parameters: Parameters, vllm_container: Run, engine: docker.APIClient, seen: Seen
 ) -> None:
     engine.pause(parameters["name"])
     result = vllm_container({**parameters, "stop_timeout": 1})
     assert not result.get("failed"), result["msg"]
+    seen(f"actions: {result['actions']}")
     assert result["actions"] == ["stop", "start", "set_restart_policy"]

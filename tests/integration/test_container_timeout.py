@@ -4,15 +4,26 @@ import time
 
 import docker
 import pytest
-from conftest import Parameters, Run, simulated
+from conftest import Parameters, Run, Seen, simulated
 
 
-def test_a_hanging_start_names_its_stage(parameters: Parameters, vllm_container: Run, engine: docker.APIClient) -> None:
+@pytest.mark.fault(
+    kind="engine hangs",
+    stage="serve",
+    fault="a start hangs in the set-up of NCCL",
+    sees="nccl",
+    kept="the container, running, to be looked at",
+    next_run="waits for the same start, or replaces it where the description changed",
+)
+def test_a_hanging_start_names_its_stage(
+    parameters: Parameters, vllm_container: Run, engine: docker.APIClient, seen: Seen
+) -> None:
     environment = simulated(faults=[{"kind": "hang", "stage": "nccl"}])
     begin = time.monotonic()
     result = vllm_container({**parameters, "environment": environment, "timeout": 2})
     assert 2.0 <= time.monotonic() - begin < 4.0
     assert result["failed"] and result["stage"] == "engine" and result["exit_code"] is None
+    seen(result["msg"])
     assert result["diagnosis"] == "hangs_in_nccl" and "nvidia-fabricmanager" in result["remedy"]
     assert "nccl" in result["log"][-1]
     assert engine.inspect_container(parameters["name"])["State"]["Running"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Seen
 from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
 
 HELD = SAMPLES // 4  # each server answers so many and keeps the others waiting, until a test lets it go on
@@ -36,7 +37,17 @@ def answered(evals: Evals) -> Counter[str]:
     return Counter(row["endpoint"].partition(":")[2] for row in evals.rows())
 
 
-def test_a_replica_that_dies_pauses_only_itself(evals: Evals, second: LoopbackServer, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="server fault",
+    stage="evaluate",
+    fault="one of two replicas that answer one eval dies and comes back",
+    sees="cannot connect",
+    kept="each journalled sample; what was under way is handed to the other",
+    next_run="nothing: the eval went on with the other, and then with both",
+)
+def test_a_replica_that_dies_pauses_only_itself(
+    evals: Evals, second: LoopbackServer, tmp_path: Path, seen: Seen
+) -> None:
     one, two = str(evals.server.port), str(second.port)
     evals.run("eval_run", state="started")
     wait_for(lambda: answered(evals) == {one: HELD, two: HELD})
@@ -45,6 +56,7 @@ def test_a_replica_that_dies_pauses_only_itself(evals: Evals, second: LoopbackSe
     down = wait_for(lambda: [each for each in evals.status()["servers"] if each["phase"] == "paused"], 10)
     assert [each["endpoint"] for each in down] == [f"127.0.0.1:{two}"]
     assert "cannot connect" in down[0]["cause"]
+    seen(down[0]["cause"])
     assert evals.status()["phase"] == "asking"
     evals.server.set(hold=HELD + 20)
     wait_for(lambda: answered(evals)[one] == HELD + 20)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Seen
 from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
 
 HELD = SAMPLES // 4  # the server answers so many and keeps the others waiting, until a test lets it go on
@@ -36,7 +37,15 @@ def score_without_interruption(folder: Path) -> float:
     return float(row["score"])
 
 
-def test_a_killed_job_resumes(evals: Evals, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="job killed",
+    stage="evaluate",
+    fault="the eval's process is killed three times",
+    sees="160 of 160 measured, 160 rows",
+    kept="each journalled sample: none is asked again",
+    next_run="asks the rest, to the same score",
+)
+def test_a_killed_job_resumes(evals: Evals, tmp_path: Path, seen: Seen) -> None:
     """At ever later points: what is journalled is never asked again, and each sample has one row."""
     journalled: dict[str, int] = {}
     for part in (1, 2, 3):
@@ -58,10 +67,19 @@ def test_a_killed_job_resumes(evals: Evals, tmp_path: Path) -> None:
     assert {name: replies[name] for name in journalled} == journalled
     assert len(replies) == SAMPLES
     assert replies.total() - SAMPLES <= 3 * evals.options["concurrency"]  # those in flight at each kill, at most
+    seen(f"{row['n_measured']} of {SAMPLES} measured, {len(evals.rows())} rows")
     assert row["score"] == score_without_interruption(tmp_path / "calm")
 
 
-def test_a_torn_row_is_asked_again(evals: Evals) -> None:
+@pytest.mark.fault(
+    kind="corrupted journal",
+    stage="evaluate",
+    fault="the journal's last line is torn",
+    sees="160 of 160 measured, 160 rows",
+    kept="each whole line",
+    next_run="asks the torn sample again",
+)
+def test_a_torn_row_is_asked_again(evals: Evals, seen: Seen) -> None:
     evals.run("eval_run", state="started")
     wait_for(lambda: len(evals.rows()) > 20)
     os.kill(evals.status()["pid"], signal.SIGKILL)
@@ -71,10 +89,19 @@ def test_a_torn_row_is_asked_again(evals: Evals) -> None:
     evals.server.set(hold=None)
     (row,) = evals.run()["scores"]
     assert row["n_measured"] == SAMPLES
+    seen(f"{row['n_measured']} of {SAMPLES} measured, {len(evals.rows())} rows")
     assert evals.one_row_each()
 
 
-def test_a_killed_controller_leaves_the_job_running(evals: Evals) -> None:
+@pytest.mark.fault(
+    kind="controller killed",
+    stage="evaluate",
+    fault="the controller is killed with SIGKILL in mid-eval",
+    sees="160 of 160 measured",
+    kept="the eval, which goes on by itself; each sample is asked once",
+    next_run="attaches to it and shows the progress",
+)
+def test_a_killed_controller_leaves_the_job_running(evals: Evals, seen: Seen) -> None:
     controller = evals.spawn()
     wait_for(lambda: evals.done() > 20)
     os.killpg(controller.pid, signal.SIGKILL)
@@ -91,6 +118,7 @@ def test_a_killed_controller_leaves_the_job_running(evals: Evals) -> None:
     result = evals.spawned()
     assert evals.status()["pid"] == pid  # attached to, not begun anew
     assert result["scores"][0]["complete"] is True
+    seen(f"{result['scores'][0]['n_measured']} of {SAMPLES} measured")
     assert evals.one_row_each()
     assert set(evals.server.replies().values()) == {1}
 
@@ -108,7 +136,15 @@ def test_stop_and_go_on(evals: Evals) -> None:
     assert evals.one_row_each()
 
 
-def test_a_dead_server_fails_the_job_with_the_cause_and_a_later_run_goes_on(evals: Evals) -> None:
+@pytest.mark.fault(
+    kind="server fault",
+    stage="evaluate",
+    fault="the server dies in mid-eval and stays away longer than server_patience",
+    sees="was down for 1 s: cannot connect to 127.0.0.1 … run again to go on",
+    kept="each journalled sample",
+    next_run="goes on once the server is back",
+)
+def test_a_dead_server_fails_the_job_with_the_cause_and_a_later_run_goes_on(evals: Evals, seen: Seen) -> None:
     evals.options["server_patience"] = 1
     controller = evals.spawn()
     wait_for(lambda: evals.done() > 20)
@@ -117,6 +153,7 @@ def test_a_dead_server_fails_the_job_with_the_cause_and_a_later_run_goes_on(eval
     failure = evals.spawned()
     assert "was down for 1 s: cannot connect to 127.0.0.1" in failure["msg"]
     assert str(evals.run_folder) in failure["msg"]
+    seen(failure["msg"])
     kept = len(evals.rows())
     assert {row["outcome"] for row in evals.rows()} <= {"correct", "wrong"}
     unreachable = evals.run()
@@ -127,7 +164,15 @@ def test_a_dead_server_fails_the_job_with_the_cause_and_a_later_run_goes_on(eval
     assert len(evals.rows()) == SAMPLES > kept
 
 
-def test_another_server_in_mid_run_is_not_mixed_in(evals: Evals) -> None:
+@pytest.mark.fault(
+    kind="server fault",
+    stage="evaluate",
+    fault="the server becomes another version in mid-eval, without a moment of silence",
+    sees="replaced in mid-run (changed: vllm_version)",
+    kept="the old server's samples; the new one's are set aside",
+    next_run="begins a journal of the new one's, or goes on with the old one's",
+)
+def test_another_server_in_mid_run_is_not_mixed_in(evals: Evals, seen: Seen) -> None:
     evals.run("eval_run", state="started")
     # The watch counts answers as the known server's by looks that begin after them.
     wait_for(lambda: evals.server.window()["replies"] == HELD)
@@ -136,6 +181,7 @@ def test_another_server_in_mid_run_is_not_mixed_in(evals: Evals) -> None:
     evals.server.set(version="9.9", hold=None)
     wait_for(lambda: evals.status()["state"] == "failed")
     assert "replaced in mid-run (changed: vllm_version)" in evals.status()["error"]
+    seen(evals.status()["error"])
     kept = len(evals.rows())
     (foreign,) = evals.run_folder.glob("*.jsonl.foreign-*")
     assert kept == HELD  # what the old server answered, and nothing else

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._score_facts import compact
+from conftest import Seen
 from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
 
 
@@ -19,23 +20,41 @@ def evals(tmp_path: Path) -> Iterator[Evals]:
     server.stop()
 
 
-def test_two_at_once_share_one_job(evals: Evals) -> None:
+@pytest.mark.fault(
+    kind="two controllers",
+    stage="evaluate",
+    fault="two controllers run the same eval at once",
+    sees="failed=0",
+    kept="one job, which both wait for: each sample is asked once",
+    next_run="finds it done",
+)
+def test_two_at_once_share_one_job(evals: Evals, seen: Seen) -> None:
     first, second = evals.spawn("eval_run"), evals.spawn()
     outputs = [process.communicate(timeout=120)[0] for process in (first, second)]
     assert [process.returncode for process in (first, second)] == [0, 0], outputs
     assert "failed=0" in outputs[0]
     assert "failed=0" in outputs[1]
+    seen(" ".join(outputs[1].split()))
     assert evals.one_row_each()
     assert set(evals.server.replies().values()) == {1}
 
 
-def test_another_eval_of_the_same_server_waits_or_is_told(evals: Evals) -> None:
+@pytest.mark.fault(
+    kind="two controllers",
+    stage="evaluate",
+    fault="another controller wants another eval of the same server",
+    sees="another eval job of one is running … does not cover gpqa high",
+    kept="the eval that runs",
+    next_run="waits for the first and then runs its own",
+)
+def test_another_eval_of_the_same_server_waits_or_is_told(evals: Evals, seen: Seen) -> None:
     evals.server.set(hold=20)
     evals.run("eval_run", state="started")
     wait_for(lambda: evals.done() >= 12)
     refused = evals.run("eval_run", state="started", reasoning_efforts=["high"])
     assert "another eval job of one is running" in refused["msg"]
     assert "does not cover gpqa high" in refused["msg"]
+    seen(refused["msg"])
     evals.server.set(hold=None)
     waited = evals.run("eval_run", reasoning_efforts=["high"])
     assert waited["scores"][0]["reasoning_effort"] == "high"

@@ -20,7 +20,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._evidence import exp
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._host_commands import HostCommands
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._kernel_log import read_kernel_log
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._stages import epoch
-from conftest import DOCKER_HOST, Parameters, Result, Run
+from conftest import DOCKER_HOST, Parameters, Result, Run, Seen
 
 
 def assert_named(result: Result, diagnosis: str, *named: str) -> None:
@@ -176,9 +176,18 @@ KILLED = [
 
 
 @pytest.mark.parametrize("code", KILLED, ids=["itself", "a child"])
-def test_a_memory_limit(code: str, prefix: str, simulator_image: str, engine: docker.APIClient) -> None:
+@pytest.mark.fault(
+    kind="container killed",
+    stage="serve",
+    fault="the kernel kills the server, or a process of it, for want of memory",
+    sees="memory",
+    kept="the container as it died",
+    next_run="starts it again",
+)
+def test_a_memory_limit(code: str, prefix: str, simulator_image: str, engine: docker.APIClient, seen: Seen) -> None:
     found = ended(engine, f"{prefix}-oom", simulator_image, code, mem_limit="32m", memswap_limit="32m")
     assert found.name == "out_of_memory" and found.remedy
+    seen(f"{found.cause}: {found.remedy}")
     if read_kernel_log(HostCommands()).state == "read":
         assert "the kernel killed python3 (pid " in found.cause and "the container's memory limit" in found.cause
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Seen
 from hub_harness import COMMIT, FILES, FOLDER, REPO, Hub, bring, refused, stamps, whole
 
 BIG = "model.safetensors"
@@ -92,13 +93,22 @@ def replace_by_copy(path: Path) -> None:
         (lose, None),
     ],
 )
+@pytest.mark.fault(
+    kind="corrupted model",
+    stage="models",
+    fault="a file of the cache is cut, emptied, lengthened, overwritten or lost",
+    sees="lacks model.safetensors in … and offline forbids to fetch it",
+    kept="the other files; the stamp that said whole is gone",
+    next_run="fetches that file alone",
+)
 def test_what_is_damaged_is_named_and_fetched_again(
-    hub: Hub, cache: Path, damage: Callable[[Path], None], said: str | None
+    hub: Hub, cache: Path, damage: Callable[[Path], None], said: str | None, seen: Seen
 ) -> None:
     damage(file_of(cache))
     offline = bring(hub, cache, offline=True)
     assert offline.get("failed"), offline
     assert f"lacks {BIG} in {cache}, and offline forbids to fetch it" in offline["msg"]
+    seen(offline["msg"])
     assert said is None or f"Damaged in the cache: {BIG}: {said}" in offline["msg"]
     assert hub.books.requests() == [] and stamps(cache) == [], "nobody may take it for whole"
     result = bring(hub, cache, revision=COMMIT)
@@ -258,12 +268,21 @@ def test_offline_without_the_model(tmp_path: Path, revision: str) -> None:
         assert hub.books.requests() == []
 
 
-def test_offline_with_a_stamp_that_is_broken(hub: Hub, cache: Path) -> None:
+@pytest.mark.fault(
+    kind="corrupted stamp",
+    stage="models",
+    fault="the stamp that says that a model is whole is cut in the middle",
+    sees="verified: True",
+    kept="the model: its contents are read again",
+    next_run="nothing: the same run wrote the stamp anew",
+)
+def test_offline_with_a_stamp_that_is_broken(hub: Hub, cache: Path, seen: Seen) -> None:
     """The names of the blobs tell what they hold."""
     stamp = cache / FOLDER / ".gpt_oss" / f"{COMMIT}.json"
     stamp.write_text(stamp.read_text()[:-200])
     result = bring(hub, cache, offline=True)
     whole(result)
+    seen(f"verified: {result['verified']}")
     assert hub.books.requests() == []
 
 

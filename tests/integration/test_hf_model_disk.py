@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Seen
 from hub_harness import COMMIT, FILES, REPO, Hub, bring, ended, module_process, refused, whole
 
 BIG = "model.safetensors"
@@ -80,7 +81,15 @@ def test_too_few_inodes_are_found_before_the_first_byte(hub: Hub, disk: Disk) ->
     assert hub.books.requests(phase="content") == []
 
 
-def test_a_disk_that_fills_up_meanwhile(hub: Hub, disk: Disk) -> None:
+@pytest.mark.fault(
+    kind="disk full",
+    stage="models",
+    fault="the cache's disk fills up in mid-download",
+    sees=("cannot be written to … No space left on device; free space and inodes there … what has arrived stays"),
+    kept="what has arrived; no stamp says whole",
+    next_run="goes on with less than half of the file to fetch",
+)
+def test_a_disk_that_fills_up_meanwhile(hub: Hub, disk: Disk, seen: Seen) -> None:
     root = disk(SIZE * 2)
     cache = root / "hub"
     hub.fault("stall", path=BIG, after=500_000, seconds=0.5)
@@ -95,7 +104,7 @@ def test_a_disk_that_fills_up_meanwhile(hub: Hub, disk: Disk) -> None:
     filler.start()
     result = bring(hub, cache)
     filler.join()
-    refused(result, cache, f"cannot be written to {cache}", "No space left", "free space", "what has arrived stays")
+    seen(refused(result, cache, f"cannot be written to {cache}", "No space left", "free space"))
     (root / "filler").unlink()
     hub.faults.clear()
     whole(bring(hub, cache), WEIGHTS)
@@ -123,10 +132,18 @@ def test_a_limit_of_file_sizes(hub: Hub, tmp_path: Path) -> None:
     refused(result, tmp_path, f"{BIG} of {REPO}", "File too large", "ulimit -f")
 
 
-def test_a_disk_that_is_mounted_for_reading_only(hub: Hub, disk: Disk) -> None:
+@pytest.mark.fault(
+    kind="read-only file system",
+    stage="models",
+    fault="the cache's disk is mounted for reading only",
+    sees="Read-only file system; mount it for writing",
+    kept="a model that is there is found whole, without a write",
+    next_run="fetches it once the disk can be written",
+)
+def test_a_disk_that_is_mounted_for_reading_only(hub: Hub, disk: Disk, seen: Seen) -> None:
     root = disk(SIZE * 2)
     mount("mount", "-o", "remount,ro", str(root))
-    refused(bring(hub, root / "hub"), root, "Read-only file system", str(root / "hub"), "mount it for writing")
+    seen(refused(bring(hub, root / "hub"), root, "Read-only file system", str(root / "hub")))
     mount("mount", "-o", "remount,rw", str(root))
     whole(bring(hub, root / "hub"), WEIGHTS)
     mount("mount", "-o", "remount,ro", str(root))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Seen
 from hub_harness import COMMIT, FILES, REPO, Hub, bring, refused, whole
 from lookalike_hub import Content
 
@@ -33,12 +34,22 @@ pytestmark = pytest.mark.usefixtures("impatient")
     ],
     ids=["503", "503-date", "429", "429-ratelimit", "500"],
 )
+@pytest.mark.fault(
+    kind="Hub fault",
+    stage="models",
+    fault="the Hub answers 503, 429 or 500 once, and asks to wait",
+    sees="verified: True, files: 2",
+    kept="what has arrived",
+    next_run="nothing: the run waited as long as it was asked to, and asked again",
+)
 def test_what_the_hub_asks_to_wait_is_waited(
-    hub: Hub, tmp_path: Path, phase: str, fault: dict[str, Any], seconds: float
+    hub: Hub, tmp_path: Path, phase: str, fault: dict[str, Any], seconds: float, seen: Seen
 ) -> None:
     path = {} if phase == "api" else {"path": BIG}
     hub.fault(phase=phase, first=1, **path, **fault)
-    whole(bring(hub, tmp_path))
+    result = bring(hub, tmp_path)
+    whole(result)
+    seen(f"verified: {result['verified']}, files: {len(result['files'])}")
     hit = next(record for record in hub.books.requests() if record.faults)
     later = [record.time for record in hub.books.requests() if record.number > hit.number and record.file == hit.file]
     assert later and min(later) - hit.time >= seconds
@@ -54,12 +65,21 @@ def test_all_files_wait_when_the_hub_asks_one_to(hub: Hub, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("phase", ["api", "resolve"])
-def test_nobody_waits_for_hours(hub: Hub, tmp_path: Path, phase: str) -> None:
+@pytest.mark.fault(
+    kind="Hub fault",
+    stage="models",
+    fault="the Hub answers 503 and asks to come back in two hours",
+    sees="503 … set endpoint to a mirror; it asks to come back in 7,200 s",
+    kept="the cache as it was; no stamp says whole",
+    next_run="asks again",
+)
+def test_nobody_waits_for_hours(hub: Hub, tmp_path: Path, phase: str, seen: Seen) -> None:
     hub.fault("status", phase=phase, status=503, retry_after=7200)
     began = time.monotonic()
     text = refused(bring(hub, tmp_path), tmp_path, "503", "asks to come back in 7,200 s", "set endpoint to a mirror")
     assert time.monotonic() - began < 60
     assert text.startswith(REPO)
+    seen(text)
 
 
 def test_an_outage_of_some_seconds_is_outlived(hub: Hub, tmp_path: Path) -> None:
@@ -68,11 +88,18 @@ def test_an_outage_of_some_seconds_is_outlived(hub: Hub, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("phase", ["api", "resolve", "content"])
-def test_an_outage_that_lasts_is_told(hub: Hub, tmp_path: Path, phase: str) -> None:
+@pytest.mark.fault(
+    kind="Hub fault",
+    stage="models",
+    fault="the Hub answers 500 to list, address or content, and goes on so",
+    sees="status 500 … try again later … after 2 attempts",
+    kept="what has arrived; no stamp says whole",
+    next_run="fetches what is missing",
+)
+def test_an_outage_that_lasts_is_told(hub: Hub, tmp_path: Path, phase: str, seen: Seen) -> None:
     hub.fault("status", phase=phase, status=500, path="*" if phase == "api" else BIG)
-    refused(
-        bring(hub, tmp_path, retries=1), tmp_path, hub.endpoint, "status 500", "try again later", "after 2 attempts"
-    )
+    words = (hub.endpoint, "status 500", "try again later", "after 2 attempts")
+    seen(refused(bring(hub, tmp_path, retries=1), tmp_path, *words))
 
 
 @pytest.mark.parametrize(
@@ -117,12 +144,21 @@ def test_a_token_without_the_right(hub: Hub, tmp_path: Path, fault: dict[str, An
     assert "hf_secret" not in text
 
 
-def test_a_token_that_the_hub_does_not_know(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="Hub fault",
+    stage="models",
+    fault="the Hub no longer knows the token",
+    sees="does not know the token of token_file … Invalid credentials",
+    kept="the cache as it was; the token is not shown",
+    next_run="asks with the token that the file has then",
+)
+def test_a_token_that_the_hub_does_not_know(hub: Hub, tmp_path: Path, seen: Seen) -> None:
     hub.set(tokens=["hf_valid"])
     (tmp_path / "token").write_text("hf_outdated")
     result = bring(hub, tmp_path / "hub", token_file=str(tmp_path / "token"))
     text = refused(result, tmp_path / "hub", "does not know the token of token_file", "Invalid credentials")
     assert "hf_outdated" not in text
+    seen(text)
 
 
 def test_a_token_goes_to_the_hub_alone_and_is_kept_nowhere(hub: Hub, tmp_path: Path) -> None:
@@ -169,15 +205,24 @@ def test_no_answer_at_all(hub: Hub, tmp_path: Path, phase: str) -> None:
     assert 2 <= time.monotonic() - began < 15
 
 
-def test_no_answer_ever(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="blackholed network",
+    stage="models",
+    fault="the Hub takes the connection and never answers",
+    sees="timed out … check network, proxy … after 2 attempts",
+    kept="the cache as it was; no stamp says whole",
+    next_run="asks again",
+)
+def test_no_answer_ever(hub: Hub, tmp_path: Path, seen: Seen) -> None:
     hub.fault("hang", phase="api")
-    refused(
+    text = refused(
         bring(hub, tmp_path, retries=1, stall_timeout=2),
         tmp_path,
         "timed out",
         "check network, proxy",
         "after 2 attempts",
     )
+    seen(text)
 
 
 @pytest.mark.parametrize("phase", ["api", "resolve", "content"])
@@ -186,7 +231,15 @@ def test_connections_that_break_before_an_answer(hub: Hub, tmp_path: Path, phase
     whole(bring(hub, tmp_path))
 
 
-def test_the_hub_goes_down_and_comes_up_again(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="Hub fault",
+    stage="models",
+    fault="the Hub goes down in mid-download and comes up a second later",
+    sees="verified: True",
+    kept="what has arrived: it goes on at that byte",
+    next_run="nothing: the same run ended well",
+)
+def test_the_hub_goes_down_and_comes_up_again(hub: Hub, tmp_path: Path, seen: Seen) -> None:
     hub.fault("slow", path=BIG, rate=50_000)
 
     def go_down() -> None:
@@ -195,25 +248,45 @@ def test_the_hub_goes_down_and_comes_up_again(hub: Hub, tmp_path: Path) -> None:
 
     outage = threading.Thread(target=go_down)
     outage.start()
-    whole(bring(hub, tmp_path, retries=8))
+    result = bring(hub, tmp_path, retries=8)
+    whole(result)
     outage.join()
+    seen(f"verified: {result['verified']}")
     assert len(hub.books.requests(file=BIG, phase="content", method="GET")) > 1, "it did go down meanwhile"
     assert hub.books.repeated().get(BIG, 0) <= 64 * 1024
 
 
 @pytest.mark.parametrize("names", [("hub",), ("cdn",)])
-def test_the_hub_is_down_for_good(hub: Hub, tmp_path: Path, names: tuple[str, ...]) -> None:
+@pytest.mark.fault(
+    kind="Hub fault",
+    stage="models",
+    fault="the Hub, or where it keeps the contents, is down",
+    sees="Connection refused … check network, proxy",
+    kept="the cache as it was; no stamp says whole",
+    next_run="asks again",
+)
+def test_the_hub_is_down_for_good(hub: Hub, tmp_path: Path, names: tuple[str, ...], seen: Seen) -> None:
     hub.down(*names)
-    refused(bring(hub, tmp_path, retries=1), tmp_path, hub.endpoint, "Connection refused", "check network, proxy")
+    words = (hub.endpoint, "Connection refused", "check network, proxy")
+    seen(refused(bring(hub, tmp_path, retries=1), tmp_path, *words))
 
 
-def test_what_the_cache_holds_is_told_when_the_hub_is_down(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="Hub fault",
+    stage="models",
+    fault="the Hub is down, and the cache holds the model of an earlier day",
+    sees="The cache holds commit … of it, verified: offline: true is content with that",
+    kept="the model in the cache",
+    next_run="with offline: true it is content with the cache",
+)
+def test_what_the_cache_holds_is_told_when_the_hub_is_down(hub: Hub, tmp_path: Path, seen: Seen) -> None:
     whole(bring(hub, tmp_path))
     hub.down()
     result = bring(hub, tmp_path, retries=0)
     assert result["failed"]
     assert f"The cache holds commit {COMMIT} of it, verified: offline: true is content with that" in result["msg"]
     whole(bring(hub, tmp_path, offline=True))
+    seen(result["msg"])
 
 
 def test_a_signed_address_that_expired_is_renewed(hub: Hub, tmp_path: Path) -> None:
@@ -239,10 +312,20 @@ def test_a_proxy_that_wants_a_log_in(hub: Hub, tmp_path: Path, phase: str) -> No
     )
 
 
-def test_a_log_in_page_does_not_spoil_what_has_arrived(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="Hub fault",
+    stage="models",
+    fault="a proxy's log-in page comes with status 200 instead of the rest of a file",
+    sees="verified: True",
+    kept="what has arrived: the page is not added to it",
+    next_run="nothing: the same run ended well",
+)
+def test_a_log_in_page_does_not_spoil_what_has_arrived(hub: Hub, tmp_path: Path, seen: Seen) -> None:
     hub.fault("reset", path=BIG, after=50_000, first=1)
     hub.fault("portal", phase="content", path=BIG, skip=1, first=1)
-    whole(bring(hub, tmp_path, retries=3))
+    result = bring(hub, tmp_path, retries=3)
+    whole(result)
+    seen(f"verified: {result['verified']}")
     assert [record.start for record in hub.books.requests(file=BIG, phase="content", status=206)] == [50_000]
 
 
@@ -271,11 +354,21 @@ def test_a_list_that_is_not_true(hub: Hub, tmp_path: Path, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["lying_size", "lying_hash"])
-def test_a_mirror_that_lies_everywhere_is_found_out_by_the_contents(hub: Hub, tmp_path: Path, fault: str) -> None:
+@pytest.mark.fault(
+    kind="Hub fault",
+    stage="models",
+    fault="a mirror lists a file with another size or hash than it has",
+    sees="expected",
+    kept="the cache never has the file",
+    next_run="with an honest Hub it fetches the file",
+)
+def test_a_mirror_that_lies_everywhere_is_found_out_by_the_contents(
+    hub: Hub, tmp_path: Path, fault: str, seen: Seen
+) -> None:
     hub.fault(fault, path=BIG)
     hub.fault(fault, path=BIG, phase="resolve")
     words = ("expected 100,001 bytes",) if fault == "lying_size" else ("arrived wrong", "(3 times)")
-    refused(bring(hub, tmp_path, retries=3), tmp_path, *words)
+    seen(refused(bring(hub, tmp_path, retries=3), tmp_path, *words))
     hub.faults.clear()
     whole(bring(hub, tmp_path, revision=COMMIT))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Seen
 from hub_harness import COMMIT, FOLDER, REPO, Hub, bring, digest, ended, honest, module_process, stamps, until
 from lookalike_hub import Generated
 
@@ -104,7 +105,15 @@ def asked_for(hub: Hub, since: int) -> set[str]:
     return {record.file or "" for record in hub.books.requests() if record.is_content and record.number > since}
 
 
-def test_a_job_that_is_killed_at_random_moments(hub: Hub, tmp_path: Path, moments: random.Random) -> None:
+@pytest.mark.fault(
+    kind="job killed",
+    stage="models",
+    fault="the process that downloads is killed ten times, at random moments",
+    sees="verified: True, finished files fetched again: 0",
+    kept="each finished file; nothing half passes for whole",
+    next_run="moves what is missing",
+)
+def test_a_job_that_is_killed_at_random_moments(hub: Hub, tmp_path: Path, moments: random.Random, seen: Seen) -> None:
     finished_at: dict[str, int] = {}
     kills = 0
     for share in sorted(moments.random() for _unused in range(KILLS)):
@@ -129,6 +138,7 @@ def test_a_job_that_is_killed_at_random_moments(hub: Hub, tmp_path: Path, moment
     if not hub.repository(REPO).xet:
         assert sum(hub.books.repeated().values()) <= kills * 3 * UNDER_WAY, hub.books.repeated()
     is_right(tmp_path)
+    seen(f"verified: {result['verified']}, finished files fetched again: {len(again)}")
 
 
 def test_a_job_that_is_killed_while_it_mends_leaves_no_stamp(hub: Hub, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Seen
 from hub_harness import COMMIT, REPO, Hub, bring, ended, honest, module_process, until
 from lookalike_hub import Generated
 from playbook_host import PLAYBOOK, counts, said
@@ -41,7 +41,15 @@ def hub() -> Iterator[Hub]:
         yield hub
 
 
-def test_two_runs_for_one_revision_are_one_download(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="two controllers",
+    stage="models",
+    fault="two runs bring the same model to one cache at once",
+    sees="changed: [False, True]",
+    kept="one download, which both wait for",
+    next_run="changes nothing",
+)
+def test_two_runs_for_one_revision_are_one_download(hub: Hub, tmp_path: Path, seen: Seen) -> None:
     runs = [module_process(tmp_path, endpoint=hub.endpoint) for _run in range(2)]
     results = [ended(run) for run in runs]
     assert not any(result.get("failed") for result in results), results
@@ -49,6 +57,7 @@ def test_two_runs_for_one_revision_are_one_download(hub: Hub, tmp_path: Path) ->
     assert sorted(hub.books.downloads()) == sorted(FILES)
     assert {result["commit"] for result in results} == {COMMIT} and all(result["verified"] for result in results)
     honest(tmp_path)
+    seen(f"changed: {sorted(result['changed'] for result in results)}")
 
 
 def test_two_runs_for_two_revisions_are_both_right(hub: Hub, tmp_path: Path) -> None:
@@ -108,7 +117,15 @@ def over(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, output, "")
 
 
-def test_a_controller_that_dies_and_another_that_attaches(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="controller killed",
+    stage="models",
+    fault="the controller is killed with SIGKILL in mid-download",
+    sees="[one] openai/gpt-oss-20b: fetches, … changed=1 … failed=0",
+    kept="the download goes on without the controller; no byte is asked for twice",
+    next_run="attaches to it and shows the progress",
+)
+def test_a_controller_that_dies_and_another_that_attaches(hub: Hub, tmp_path: Path, seen: Seen) -> None:
     hub.set(rate=100_000)
     first = play(tmp_path, hub)
     hub.books.wait(phase="content")
@@ -124,6 +141,7 @@ def test_a_controller_that_dies_and_another_that_attaches(hub: Hub, tmp_path: Pa
     hub.set(rate=None)
     second = over(attached)
     assert second.returncode == 0, second.stdout
+    seen(shown + said(second))
     assert counts(second)["changed"] == 1, "it tells of the whole work"
     after = status_of(tmp_path / "hub")
     assert (after["state"], after["pid"]) == ("finished", before["pid"]), "the same job"
@@ -133,7 +151,15 @@ def test_a_controller_that_dies_and_another_that_attaches(hub: Hub, tmp_path: Pa
     honest(tmp_path / "hub")
 
 
-def test_a_job_that_is_killed_under_a_controller_that_watches(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="job killed",
+    stage="models",
+    fault="the process that downloads is killed under a controller that watches",
+    sees="changed=1 … failed=0",
+    kept="what has arrived, but for what was under way",
+    next_run="nothing: the watching run starts the download again",
+)
+def test_a_job_that_is_killed_under_a_controller_that_watches(hub: Hub, tmp_path: Path, seen: Seen) -> None:
     hub.set(rate=100_000)
     watching = play(tmp_path, hub)
     line_with(watching, f"[one] {REPO}: fetches, ")
@@ -143,6 +169,7 @@ def test_a_job_that_is_killed_under_a_controller_that_watches(hub: Hub, tmp_path
     hub.set(rate=None)
     run = over(watching)
     assert run.returncode == 0, run.stdout
+    seen(said(run))
     assert status_of(tmp_path / "hub")["pid"] != killed
     assert sum(hub.books.repeated().values()) < (1 << 20)
     honest(tmp_path / "hub")

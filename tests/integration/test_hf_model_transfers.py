@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Seen
 from hub_harness import COMMIT, FILES, REPO, Hub, bring, ended, module_process, refused, whole
 
 BIG = "model.safetensors"
@@ -40,11 +41,20 @@ def starts(hub: Hub) -> list[int]:
 
 
 @pytest.mark.parametrize("fault", ["reset", "short"])
-def test_a_file_goes_on_where_it_broke_off(hub: Hub, tmp_path: Path, fault: str) -> None:
+@pytest.mark.fault(
+    kind="reset network",
+    stage="models",
+    fault="the connection is reset, or ends early, three times in one file",
+    sees="verified; asked for from the bytes [0, 200000, 350000, 650000]",
+    kept="each byte that arrived",
+    next_run="nothing: the same run ended well",
+)
+def test_a_file_goes_on_where_it_broke_off(hub: Hub, tmp_path: Path, fault: str, seen: Seen) -> None:
     for after in (200_000, 150_000, 300_000):
         hub.fault(fault, path=BIG, after=after, first=1)
     whole(bring(hub, tmp_path), WEIGHTS)
     assert starts(hub) == [0, 200_000, 350_000, 650_000]
+    seen(f"verified; asked for from the bytes {starts(hub)}")
     assert hub.books.repeated() == {}
 
 
@@ -78,13 +88,22 @@ def test_wrong_bytes_before_a_break_are_fetched_anew(hub: Hub, tmp_path: Path) -
     assert starts(hub) == [0, SIZE // 2, 0]
 
 
-def test_wrong_bytes_always(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="Hub fault",
+    stage="models",
+    fault="something on the way changes a byte of a file, each time",
+    sees=("arrived wrong: expected sha256 … found sha256 … something between the Hub and this host changes it"),
+    kept="the cache never has the file",
+    next_run="fetches it from its beginning",
+)
+def test_wrong_bytes_always(hub: Hub, tmp_path: Path, seen: Seen) -> None:
     hub.fault("wrong_bytes", path=BIG)
     text = refused(bring(hub, tmp_path, retries=9), tmp_path, f"{BIG} arrived wrong: expected sha256", ", found sha256")
     assert "something between the Hub and this host changes it" in text
     assert starts(hub) == [0, 0, 0], "a file of gigabytes is not fetched for ever"
     blobs = [path for path in tmp_path.rglob("blobs/*") if path.stat().st_size == SIZE]
     assert blobs == [], "the cache never had it"
+    seen(text)
 
 
 def test_a_wrong_small_file(hub: Hub, tmp_path: Path) -> None:
@@ -113,13 +132,21 @@ def test_a_line_on_which_all_stalls(hub: Hub, tmp_path: Path) -> None:
     refused(bring(hub, tmp_path, retries=0, stall_timeout=2), tmp_path, BIG, f"{SIZE:,}", "stall")
 
 
-def test_a_trickle_is_a_stall(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="slow network",
+    stage="models",
+    fault="a file trickles with less than stall_timeout allows",
+    sees="model.safetensors stalled: … check the network to the Hub, or raise stall_timeout",
+    kept="what has arrived",
+    next_run="goes on at that byte",
+)
+def test_a_trickle_is_a_stall(hub: Hub, tmp_path: Path, seen: Seen) -> None:
     hub.fault("slow", path=BIG, rate=10_000, first=1)
     whole(bring(hub, tmp_path, stall_timeout=2), WEIGHTS)
     assert len(starts(hub)) == 2 and hub.books.repeated().get(BIG, 0) < 10_000
     hub.fault("slow", path=BIG, rate=10_000)
     words = (f"{BIG} stalled: ", "check the network to the Hub, or raise stall_timeout")
-    refused(bring(hub, tmp_path / "other", retries=0, stall_timeout=2), tmp_path / "other", *words)
+    seen(refused(bring(hub, tmp_path / "other", retries=0, stall_timeout=2), tmp_path / "other", *words))
 
 
 def test_slow_is_not_stalled(hub: Hub, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import docker
 import pytest
-from conftest import DOCKER_HOST, ROOT
+from conftest import DOCKER_HOST, ROOT, Seen
 from image_harness import Images, Registry, registry, serving
 from playbook_host import PLAYBOOK, counts, said
 
@@ -81,18 +81,36 @@ def test_a_pull_is_shown_and_found_done_afterwards(images: Images, slow: Registr
     assert json.loads(status.read_text())["updated"] == told["updated"], "nothing to bring, nothing to run"
 
 
-def test_a_pull_that_fails_is_told_with_cause_and_remedy(images: Images, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="reset network",
+    stage="images",
+    fault="nothing listens where the registry should be",
+    sees="expected to pull the image … cause: … remedy:",
+    kept="the engine's images as they were",
+    next_run="pulls again",
+)
+def test_a_pull_that_fails_is_told_with_cause_and_remedy(images: Images, tmp_path: Path, seen: Seen) -> None:
     images.name = f"127.0.0.1:9/{images.prefix}:1"
     run = play(tmp_path, images)
     assert run.returncode == 2 and counts(run)["changed"] == 0
     assert "cause: " in run.stdout and "remedy: " in run.stdout
+    seen(said(run))
     assert f"expected to pull the image {images.name}" in said(run)
 
 
-def test_a_pull_may_not_take_for_ever(images: Images, slow: Registry, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    kind="slow network",
+    stage="images",
+    fault="a registry takes longer to give a layer than timeout allows",
+    sees="the pull took longer than 1 s (timeout)",
+    kept="the engine's images as they were",
+    next_run="pulls again",
+)
+def test_a_pull_may_not_take_for_ever(images: Images, slow: Registry, tmp_path: Path, seen: Seen) -> None:
     images.make()
     slow.put(images.name, images.name)
     images.remove()
     images.name = f"{slow.address}/{images.name}"
     run = play(tmp_path, images, timeout=1)
+    seen(said(run))
     assert run.returncode == 2 and "the pull took longer than 1 s (timeout)" in said(run)

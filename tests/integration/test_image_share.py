@@ -17,6 +17,7 @@ import docker
 import pytest
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _image_peer, _image_share
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._image_server import ImageServer, Shared
+from conftest import Seen
 from image_harness import Images, another_engine, serving
 
 SIZE = 5_000_000
@@ -141,7 +142,15 @@ def test_a_wrong_token(images: Images) -> None:
 
 
 @pytest.mark.parametrize("sent", [1, 10, 19])
-def test_a_broken_transfer_leaves_nothing(images: Images, engine: docker.APIClient, sent: int) -> None:
+@pytest.mark.fault(
+    kind="reset network",
+    stage="images",
+    fault="an image's transfer from another host breaks off",
+    sees="broke off after",
+    kept="the engine's images as they were",
+    next_run="transfers it anew, or pulls it where peer_fallback allows",
+)
+def test_a_broken_transfer_leaves_nothing(images: Images, engine: docker.APIClient, sent: int, seen: Seen) -> None:
     image_id = images.make(size=SIZE)
     chunks = saved(engine, image_id)
     images.remove()
@@ -157,6 +166,7 @@ def test_a_broken_transfer_leaves_nothing(images: Images, engine: docker.APIClie
         result = images.image(**wanted)
         assert result["failed"] and "broke off after" in result["msg"], result
         assert images.id() == images.id(image_id) == "" and server.counters.broken == 1
+        seen(result["msg"])
         assert not {image["Id"] for image in engine.images(all=True)} - before
         pulled = images.image(**wanted, peer_fallback=True)
         assert pulled["failed"] and "expected to pull the image" in pulled["msg"], pulled

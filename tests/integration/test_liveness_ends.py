@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from conftest import Parameters, Run, simulated
+import pytest
+from conftest import Parameters, Run, Seen, simulated
 from liveness import look, signal_engine, wait_for
 
 KILL = 9
@@ -23,8 +24,16 @@ def begin(vllm_container: Run, parameters: Parameters, **configuration: Any) -> 
     assert not started.get("failed"), started["msg"]
 
 
+@pytest.mark.fault(
+    kind="engine killed",
+    stage="status",
+    fault="vLLM's engine is killed under a serving server",
+    sees="is dead",
+    kept="the container as it died, with its log",
+    next_run="tells the same until somebody starts it",
+)
 def test_a_dead_engine_and_what_it_leaves(
-    parameters: Parameters, vllm_container: Run, tmp_path: Path, engine: docker.APIClient
+    parameters: Parameters, vllm_container: Run, tmp_path: Path, engine: docker.APIClient, seen: Seen
 ) -> None:
     """vLLM answers 503 for a while, and ends with exit code 0."""
     wanted = {**parameters, "restart_policy": "no"}
@@ -37,13 +46,22 @@ def test_a_dead_engine_and_what_it_leaves(
     wait_for(lambda: not engine.inspect_container(wanted["name"])["State"]["Running"])
     found = look(wanted, tmp_path)
     dead = found["liveness"]
+    seen(found["msg"])
     assert found["failed"] and (dead["verdict"], dead["status"], dead["exit_code"]) == ("dead", "exited", 0)
     assert dead["diagnosis"] == "engine_died" and dead["cause"] in found["msg"]
     assert any("EngineDeadError" in line for line in dead["log"]) and len(dead["log"]) <= 40
 
 
+@pytest.mark.fault(
+    kind="engine killed",
+    stage="status",
+    fault="vLLM's engine is killed, and Docker restarts the container before anybody looks",
+    sees="restarted it 1 time since the last look",
+    kept="the server serves again",
+    next_run="is content: each restart is told once",
+)
 def test_a_restart_is_reported_once(
-    parameters: Parameters, vllm_container: Run, tmp_path: Path, engine: docker.APIClient
+    parameters: Parameters, vllm_container: Run, tmp_path: Path, engine: docker.APIClient, seen: Seen
 ) -> None:
     """The policy brings the server back, so nobody would hear of its death."""
     begin(vllm_container, parameters, dead_seconds=0.2)
@@ -59,6 +77,7 @@ def test_a_restart_is_reported_once(
     assert look(parameters, tmp_path, check_mode=True, restarts_allowed=1)["liveness"]["verdict"] == "idle"
     found = look(parameters, tmp_path)
     server = found["liveness"]
+    seen(found["msg"])
     assert found["failed"] and (server["verdict"], server["restarts_since_last_look"]) == ("restarting", 1)
     assert "restarted it 1 time since the last look" in server["sentence"] and "answered" in server["sentence"]
     assert len(server["restarted_at"]) == 1 and server["diagnosis"] == "engine_died"

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import docker
-from conftest import Parameters, Run, simulated
+import pytest
+from conftest import Parameters, Run, Seen, simulated
 from liveness import asking, look, signal_engine
 
 
@@ -49,8 +50,16 @@ def test_a_long_prefill_is_not_dead(parameters: Parameters, vllm_container: Run,
     assert server["generation_tokens_per_second"] == 0
 
 
+@pytest.mark.fault(
+    kind="engine hangs",
+    stage="status",
+    fault="vLLM's engine is stopped with SIGSTOP under requests, and /health answers 200",
+    sees="is stopped by a signal (T) … kill -CONT",
+    kept="the server, untouched",
+    next_run="tells the same until it goes on",
+)
 def test_an_engine_that_hangs_with_requests(
-    parameters: Parameters, vllm_container: Run, tmp_path: Path, engine: docker.APIClient
+    parameters: Parameters, vllm_container: Run, tmp_path: Path, engine: docker.APIClient, seen: Seen
 ) -> None:
     begin(vllm_container, parameters, latency_seconds=5.0)
     with asking(parameters["port"], clients=2):
@@ -59,6 +68,7 @@ def test_an_engine_that_hangs_with_requests(
         found = look(parameters, tmp_path)
         assert found["failed"] and "stuck" in found["msg"]
         server = found["liveness"]
+        seen(found["msg"])
         assert (server["verdict"], server["requests_running"], server["healthy"]) == ("stuck", 2, False)
         assert "/health answers 200" in server["sentence"]
         assert f"(process {pid}) is stopped by a signal (T)" in server["sentence"]
@@ -80,8 +90,16 @@ def test_an_engine_that_hangs_without_requests(parameters: Parameters, vllm_cont
     assert not look(parameters, tmp_path, fail_on=[]).get("failed")
 
 
+@pytest.mark.fault(
+    kind="container paused",
+    stage="status",
+    fault="the container of a serving server is paused",
+    sees="stuck, paused: … docker unpause",
+    kept="the server, untouched",
+    next_run="tells the same until it goes on",
+)
 def test_a_paused_container(
-    parameters: Parameters, vllm_container: Run, tmp_path: Path, engine: docker.APIClient
+    parameters: Parameters, vllm_container: Run, tmp_path: Path, engine: docker.APIClient, seen: Seen
 ) -> None:
     begin(vllm_container, parameters)
     engine.pause(parameters["name"])
@@ -89,3 +107,4 @@ def test_a_paused_container(
     engine.unpause(parameters["name"])
     assert (server["verdict"], server["status"]) == ("stuck", "paused")
     assert "docker unpause" in server["remedy"]
+    seen(f"{server['verdict']}, {server['status']}: {server['remedy']}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MODEL, Parameters, Result, Run, simulated
+from conftest import MODEL, Parameters, Result, Run, Seen, simulated
 from smoke_client import CHECKS, failed, smoke, wait_until_listed
 
 Start = Callable[..., str]
@@ -77,12 +77,21 @@ def test_faults_of_all_replies(start: Start) -> None:
     assert list(failed(result)) == wanted
 
 
-def test_a_hung_server_takes_one_timeout(start: Start) -> None:
+@pytest.mark.fault(
+    kind="server fault",
+    stage="smoke",
+    fault="the server takes requests and never ends its replies",
+    sees="no whole reply … timeout 2 s",
+    kept="the server, untouched",
+    next_run="tests it again",
+)
+def test_a_hung_server_takes_one_timeout(start: Start, seen: Seen) -> None:
     begun = time.monotonic()
     result = smoke(start({"kind": "stall"}), timeout=2, concurrency=4)
     assert time.monotonic() - begun < 20
     assert len(failed(result)) == 4
     assert sum(check["skipped"] for check in result["checks"]) > 10
+    seen(result["msg"])
     assert "no whole reply" in result["msg"] and "timeout 2 s" in result["msg"]
 
 

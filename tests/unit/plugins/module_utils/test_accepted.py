@@ -3,7 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._accepted import accept, before, entry_of, reject, restored
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._accepted import (
+    accept,
+    before,
+    entries_of,
+    entry_of,
+    reject,
+    restored,
+)
 from ansible_collections.gpt_oss.fleet.plugins.modules.vllm_container import argument_spec
 
 DEFAULTS = {name: option.get("default") for name, option in argument_spec().items()}
@@ -95,3 +102,12 @@ def test_each_option_is_either_of_the_description_or_of_the_call() -> None:
         "secret_environment",  # which is joined to `environment` before
     }  # fmt: skip
     assert set(A["parameters"]) | of_the_call == set(DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    "damaged", [None, 7, "text", {"a": 1}, [1], [{"sha256": 1}], [{"sha256": "a", "parameters": []}]]
+)
+def test_what_a_damaged_file_holds_is_no_entry(damaged: Any) -> None:
+    assert entries_of(damaged) == []
+    if isinstance(damaged, list):
+        assert entries_of([*damaged, A]) == [A], "the others count"

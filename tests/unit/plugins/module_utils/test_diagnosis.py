@@ -188,6 +188,7 @@ REFUSALS = [
     ("engine-registry_refused-login", "no basic auth credentials", "docker login"),
     ("engine-registry_unreachable", "nosuch.invalid", "DNS"),
     ("engine-registry_unreachable-refused", "127.0.0.1:1", "pull: never"),
+    ("engine-registry_unreachable-silent", "192.0.2.1:5000", "pull: never"),
     ("engine-toolkit_failed", "failed to add device rules", "gpu_access: cdi"),
     ("engine-toolkit_missing", "cannot give GPUs", "nvidia-ctk runtime configure"),
     ("engine-toolkit_missing-runtime", "cannot give GPUs", "nvidia-ctk runtime configure"),

@@ -28,9 +28,10 @@ def test_only_what_differs(tmp_path: Path) -> None:
 def test_all_or_nothing(tmp_path: Path) -> None:
     first, too_long = tmp_path / "first", tmp_path / ("x" * 250)
     first.write_text("old\n")
+    inode = first.stat().st_ino
     with pytest.raises(OSError, match="too long"):
         _text_files.write({str(first): "new\n", str(tmp_path / "second"): "new\n", str(too_long): "text\n"})
-    assert first.read_text() == "old\n"
+    assert (first.read_text(), first.stat().st_ino) == ("old\n", inode), "it was not even touched"
     assert [path.name for path in tmp_path.iterdir()] == ["first"]
 
 
