@@ -10,7 +10,7 @@ Anomalies", SIAM J. Appl. Math. 17(2)). How long a question's replies are is lea
 
 from __future__ import annotations
 
-import statistics
+import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import Sample
 
 # Tokens of a reply before any was seen. Only their order matters for dispatch; an estimate from them says so.
 GUESSED_TOKENS = {"low": 500.0, "medium": 2000.0, "high": 8000.0}
-_SORT_EVERY = 32
+# Ordered anew after so many replies, or after a part of what waits where that is more: sorting costs what it sorts.
+_SORT_EVERY, _SORT_PART = 32, 64
 
 
 class Item(NamedTuple):
@@ -34,7 +35,7 @@ class Expectation:
     """How many tokens replies will have: by question, else by task and effort, else a guess."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, str, int], list[int]] = {}
+        self._seen: dict[tuple[str, str, int], list[int]] = {}  # in their order
         self._usual: dict[tuple[str, str, int], float] = {}  # their medians
         self._totals: dict[tuple[str, str], tuple[int, int]] = {}
         self._longest: dict[tuple[str, str], int] = {}
@@ -47,8 +48,8 @@ class Expectation:
     def learn(self, task: str, effort: str, question: int, tokens: int) -> None:
         """Take in the length of one reply."""
         seen = self._seen.setdefault((task, effort, question), [])
-        seen.append(tokens)
-        self._usual[task, effort, question] = float(statistics.median(seen))
+        bisect.insort(seen, tokens)
+        self._usual[task, effort, question] = (seen[(len(seen) - 1) // 2] + seen[len(seen) // 2]) / 2
         count, total = self._totals.get((task, effort), (0, 0))
         self._totals[task, effort] = count + 1, total + tokens
         self._longest[task, effort] = max(tokens, self._longest.get((task, effort), 0))
@@ -122,7 +123,8 @@ class Queue:
         """Take in a reply's length."""
         self.expectation.learn(item.sample.task, item.effort, item.sample.question, tokens)
         self._learnt += 1
-        if self._learnt % _SORT_EVERY == 0:
+        if self._learnt >= max(_SORT_EVERY, len(self._waiting) // _SORT_PART):
+            self._learnt = 0
             self._waiting = order(self._waiting[::-1], self.expectation, self._by_repeat)[::-1]
 
     def tokens_left(self) -> float:
