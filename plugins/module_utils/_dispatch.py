@@ -11,6 +11,7 @@ Anomalies", SIAM J. Appl. Math. 17(2)). How long a question's replies are is lea
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -102,6 +103,7 @@ class Queue:
         self.expectation = expectation
         self._by_repeat = by_repeat
         self._waiting = order(items, expectation, by_repeat)[::-1]
+        self._counts = Counter(map(_kind, items))
         self._learnt = 0
 
     def __len__(self) -> int:
@@ -113,11 +115,14 @@ class Queue:
     def __next__(self) -> Item:
         if not self._waiting:
             raise StopIteration
-        return self._waiting.pop()
+        item = self._waiting.pop()
+        self._counts[_kind(item)] -= 1
+        return item
 
     def put_back(self, item: Item) -> None:
         """Take back what was given out and not answered; it is the next to be given out."""
         self._waiting.append(item)
+        self._counts[_kind(item)] += 1
 
     def learn(self, item: Item, tokens: int) -> None:
         """Take in a reply's length."""
@@ -129,4 +134,9 @@ class Queue:
 
     def tokens_left(self) -> float:
         """Return how many tokens the replies to what waits are expected to have."""
-        return sum(map(self.expectation.of, self._waiting))
+        return sum(count * self.expectation.tokens(*kind) for kind, count in self._counts.items())
+
+
+def _kind(item: Item) -> tuple[str, str, int]:
+    """Return task, effort and question, in which items are alike."""
+    return item.sample.task, item.effort, item.sample.question

@@ -114,6 +114,17 @@ def test_a_reply_costs_no_more_where_more_waits(repeats: int) -> None:
     assert counting.ranked <= 70 * learnt
 
 
+def test_what_is_left_is_told_of_what_waits_and_was_put_back() -> None:
+    queue = Queue([item(0), item(0, 1), item(1)], Expectation())
+    queue.expectation.learn("gpqa", "low", 0, 100)
+    queue.expectation.learn("gpqa", "low", 1, 300)
+    assert queue.tokens_left() == 500
+    first = next(queue)
+    assert (first.sample.question, queue.tokens_left()) == (0, 400)
+    queue.put_back(first)
+    assert queue.tokens_left() == 500
+
+
 @pytest.mark.parametrize(("lengths", "expected"), [([5], 5.0), ([9, 1], 5.0), ([9, 1, 2], 2.0), ([4, 1, 9, 2], 3.0)])
 def test_a_question_is_expected_to_be_as_long_as_the_median_of_its_replies(lengths: list[int], expected: float) -> None:
     expectation = Expectation()
