@@ -119,8 +119,12 @@ def test_a_container_is_watched_to_its_end(
     monkeypatch.setenv("DOCKER_CERT_PATH", str(root / "good"))
     there = connect(f"tcp://127.0.0.1:{port}")
     assert list(there.loading(engine.get_image(simulator_image)))
-    script = "i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done; sleep 1; echo last; exit 3"
-    body = {"Image": simulator_image, "Entrypoint": ["/bin/sh", "-c", script], "HostConfig": {"NetworkMode": "none"}}
+    # The image has a Python and a shell, and no other program.
+    script = (
+        "for n in range(300): print('line', n, flush=True)\nimport sys, time\ntime.sleep(1)\nprint('last')\nsys.exit(3)"
+    )
+    command = ["/usr/local/bin/python3", "-c", script]
+    body = {"Image": simulator_image, "Entrypoint": command, "HostConfig": {"NetworkMode": "none"}}
     container = there.create("watched", body)
     received: list[bytes] = []
     watch = there.watch(container)
