@@ -202,7 +202,7 @@ options:
     default: []
   pids_limit:
     description:
-      - The most processes and threads of the container; V(0) for no limit. vLLM has thousands where cores are many.
+      - The most processes and threads of the container; V(0) for no limit. Those of vLLM grow with cores and GPUs.
     type: int
     default: 0
   restart_policy:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import yaml
+from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._stages import last_shown
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
@@ -22,6 +24,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report import repor
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_csv import report_csv
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_junit import report_junit
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_view import UNFIT
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import write_report
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._support_index import index_page
 from test_html_page import Page, attacked
 
@@ -114,6 +117,13 @@ def test_the_quarantine_is_an_inventory_of_these_hosts_alone(text: str) -> None:
     ((_name, entry),) = document["gpt_oss_quarantine"]["hosts"].items()
     assert entry.keys() == {f"gpt_oss_quarantine_{key}" for key in ("reason", "time", "retest")}
     assert not [value for value in entry.values() if "{{" in value or "{%" in value or "{#" in value]
+
+
+@pytest.mark.parametrize("name", ["../up.txt", "hosts/../../up.txt", "/etc/up.txt"])
+def test_a_report_lies_in_its_folder(name: str, tmp_path: Path) -> None:
+    with pytest.raises(AnsibleActionFail, match="leads out of it"):
+        write_report(tmp_path / "report", {"good.txt": "x", name: "x"})
+    assert not (tmp_path / "report").exists()
 
 
 def test_a_terminal_obeys_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
