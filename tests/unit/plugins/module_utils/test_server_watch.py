@@ -316,7 +316,7 @@ def test_a_dead_container_is_restarted_so_often_and_no_more(
         found._container = docker
         told: list[tuple[str, str, str]] = []
         assert isinstance(found._progress, Progress)
-        found._progress.pause = lambda *what: told.append(what)  # type: ignore[method-assign,assignment]
+        found._progress.pause = lambda *what: told.append(what)  # type: ignore[method-assign]
         with pytest.raises(ServerFailure):
             await asyncio.wait_for(found.run(), 5)
         assert docker.restarts == 2
@@ -354,8 +354,9 @@ def test_when_a_server_is_back(
                 self.epoch, self.last = epoch, counted(*now)
                 return Verdict(WELL) if whole else Verdict(DEAD)
 
-        found._looks = Looks([])  # type: ignore[assignment]
-        found._looks.last = counted(*before)
+        looks = Looks([])
+        looks.last = counted(*before)
+        found._looks = looks  # type: ignore[assignment]
         return await found._is_back(Verdict(verdict), ""), found._epoch
 
     assert asyncio.run(play()) == (back, epoch if back else FIRST)
