@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,15 @@ def test_the_tarball_holds_only_the_product(tree: Path) -> None:
     assert {"meta", "requirements.txt", "bindep.txt", "execution-environment.yml"} <= top
     assert (installed / "meta" / "execution-environment.yml").is_file()
     assert not top & {"tests", "molecule", "tools", "Makefile", ".ansible", ".venv", ".demo", ".cache"}
+
+
+def test_it_needs_nothing_but_the_four_folders_that_ansible_promises(tree: Path, tmp_path: Path) -> None:
+    """Ansible's requirements for collections: it works with all else deleted."""
+    shutil.copytree(tree / "ansible_collections", tmp_path / "ansible_collections")
+    installed = tmp_path / "ansible_collections/gpt_oss/fleet"
+    for path in installed.iterdir():
+        if path.name not in {"meta", "playbooks", "plugins", "roles"}:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for playbook, task in (("deploy", "gpt_oss.fleet.vllm : "), ("evaluate", "Judge the fleet")):
+        command = ["ansible-playbook", f"gpt_oss.fleet.{playbook}", "--list-tasks", "-i", "host,"]
+        assert task in run(*command, ANSIBLE_COLLECTIONS_PATH=str(tmp_path))

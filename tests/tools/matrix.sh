@@ -27,7 +27,7 @@ find_python() { # find_python 3.12
 requirements() { # requirements CORE: what the tests need, with this ansible-core
     .venv/bin/python - "$1" <<'PY'
 import sys, tomllib
-tools = ("ansible-", "antsibull-", "coverage", "molecule", "mutmut", "mypy", "ruff", "types-")
+tools = ("ansible-", "antsibull-", "coverage", "molecule", "mypy", "ruff", "types-")
 project = tomllib.load(open("pyproject.toml", "rb"))
 names = [*project["project"]["dependencies"], *project["dependency-groups"]["test"]]
 print("\n".join([f"ansible-core=={sys.argv[1]}.*", *(name for name in names if not name.startswith(tools))]))

@@ -17,6 +17,8 @@ source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 default_role = "any"
 myst_heading_anchors = 4
 pygments_style = "ansible"
+# Else the dashes of --flags become one.
+smartquotes = False
 highlight_language = "YAML+Jinja"
 html_theme = "sphinx_ansible_theme"
 html_show_sphinx = False

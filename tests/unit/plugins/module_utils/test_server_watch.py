@@ -11,11 +11,12 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_progress impor
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import ARGUMENT_SPEC, EvalSpec
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._gate import Gate
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._identity import ServerFacts
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._metrics import EngineCounters
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._observation import Container, Observation
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._probe import ProbeError
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._server_container import Explanation
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._server_container import ContainerTrouble, Explanation
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._server_epoch import Epoch
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._server_verdict import DEAD, STUCK, WELL, Verdict
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._server_verdict import DEAD, SLOW, STUCK, WELL, Verdict
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._server_watch import ServerWatch
 
 FACTS = ServerFacts("0.1", False, 4096, None)
@@ -279,3 +280,164 @@ def test_a_dead_server_is_waited_for_as_long_as_others_answer(tmp_path: Path) ->
         return loop.time() - began
 
     assert asyncio.run(play()) > 0.45
+
+
+class Restartable(Docker):
+    """Counts its restarts, and tells of the life that it was asked about."""
+
+    def __init__(self, trouble: str = "") -> None:
+        self.trouble = trouble
+        self.restarts = 0
+        self.since: float | None = None
+
+    def explain(self, verdict: Verdict, since: float | None) -> Explanation:
+        self.since = since
+        return super().explain(verdict, since)
+
+    def restart(self) -> None:
+        self.restarts += 1
+        if self.trouble:
+            raise ContainerTrouble(self.trouble)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "phase", "cause"),
+    [
+        ("", "restarting", "cause of it is gone"),
+        ("no such device", "paused", "cause of it is gone; it could not be restarted: no such device"),
+    ],
+)
+def test_a_dead_container_is_restarted_so_often_and_no_more(
+    tmp_path: Path, trouble: str, phase: str, cause: str
+) -> None:
+    async def play() -> None:
+        docker = Restartable(trouble)
+        found, _books, _gate = watch(tmp_path, [DOWN], restart_server=True, max_restarts=2, server_patience=0.4)
+        found._container = docker
+        told: list[tuple[str, str, str]] = []
+        assert isinstance(found._progress, Progress)
+        found._progress.pause = lambda *what: told.append(what)  # type: ignore[method-assign]
+        with pytest.raises(ServerFailure):
+            await asyncio.wait_for(found.run(), 5)
+        assert docker.restarts == 2
+        assert docker.since == FIRST.started
+        assert told[0] == ("paused", "cause of it is gone", "do something")
+        assert told[-1] == (phase, cause, "do something")
+
+    asyncio.run(play())
+
+
+def counted(requests: int, pulse: float) -> Observation:
+    engine = EngineCounters(requests, 0, 5.0, 5.0, None, (("moves", pulse),))
+    return Observation(0.0, container(), 200, engines={"0": engine})
+
+
+@pytest.mark.parametrize(
+    ("verdict", "before", "now", "epoch", "back"),
+    [
+        (STUCK, (1, 7.0), (1, 7.0), FIRST, False),  # it answers, and its engine stands still
+        (STUCK, (1, 7.0), (1, 8.0), FIRST, True),
+        (STUCK, (1, 7.0), (0, 7.0), FIRST, True),  # nobody asks it for anything
+        (STUCK, (1, 7.0), (1, 7.0), FIRST._replace(started=9.0), True),  # another life
+        (DEAD, (1, 7.0), (1, 7.0), FIRST, True),
+        (DEAD, (1, 7.0), (1, 7.0), None, False),  # it cannot be told who answers
+    ],
+)
+def test_when_a_server_is_back(
+    tmp_path: Path, verdict: str, before: tuple[int, float], now: tuple[int, float], epoch: Epoch | None, back: bool
+) -> None:
+    async def play() -> tuple[bool, Epoch | None]:
+        found, _books, _gate = watch(tmp_path, [])
+
+        class Looks(Script):
+            async def look(self, whole: bool = False) -> Verdict:
+                self.epoch, self.last = epoch, counted(*now)
+                return Verdict(WELL) if whole else Verdict(DEAD)
+
+        looks = Looks([])
+        looks.last = counted(*before)
+        found._looks = looks  # type: ignore[assignment]
+        return await found._is_back(Verdict(verdict), ""), found._epoch
+
+    assert asyncio.run(play()) == (back, epoch if back else FIRST)
+
+
+def test_a_server_that_does_not_answer_at_the_end_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def at_the_third_time(spec: EvalSpec, key: str | None) -> ServerFacts:
+        asked.append((spec.base_url, key))
+        if len(asked) < 3:
+            raise ProbeError("no answer")
+        return FACTS
+
+    monkeypatch.setattr(_server_watch, "probe_server", at_the_third_time)
+
+    async def play() -> list[int]:
+        found, books, gate = watch(tmp_path, [WELL_NOW])
+        found._api_key = "k-1"
+        books.length = 70
+        await asyncio.wait_for(found.verify(), 5)
+        assert gate.suspicion.is_set()
+        return books.confirmed
+
+    assert asyncio.run(play()) == [70]
+    assert asked == [("http://127.0.0.1:9/v1", "k-1")] * 3
+
+
+def test_a_server_that_never_answers_at_the_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(_spec: EvalSpec, _key: str | None) -> ServerFacts:
+        raise ProbeError("no answer")
+
+    monkeypatch.setattr(_server_watch, "probe_server", never)
+    found, _books, _gate = watch(tmp_path, [WELL_NOW], retry_timeout=0.1)
+    with pytest.raises(ServerFailure, match="all was asked, but the server cannot be told any more: no answer"):
+        asyncio.run(asyncio.wait_for(found.verify(), 5))
+
+
+def test_a_server_that_was_replaced_is_told_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_server_watch, "probe_server", lambda _spec, _key: FACTS._replace(vllm_version="0.2"))
+    found, books, _gate = watch(tmp_path, [WELL_NOW])
+    with pytest.raises(ServerFailure, match="changed: vllm_version"):
+        asyncio.run(asyncio.wait_for(found.verify(), 5))
+    assert books.cut and books.confirmed == []
+
+
+@pytest.mark.parametrize(
+    ("step", "known", "looked"),
+    [
+        (WELL_NOW, {FIRST}, True),
+        (DOWN, set(), False),
+        ((Verdict(WELL), None, container()), set(), False),  # it cannot be told who answers
+    ],
+)
+def test_who_answers_is_seen_before_it_is_asked(
+    tmp_path: Path, step: tuple[Verdict, Epoch | None, Container | None], known: set[Epoch], looked: bool
+) -> None:
+    found, books, _gate = watch(tmp_path, [step])
+    found._known, found._epoch = set(), None
+    seen: list[Any] = []
+    found.looked = seen.append
+    asyncio.run(found.meet())
+    assert (found._known, found._epoch) == (known, FIRST if known else None)
+    assert seen == ([found._looks] if looked else [])
+    assert books.events == []
+
+
+@pytest.mark.parametrize(("verdict", "doubt"), [(WELL, False), (SLOW, True)])
+def test_workers_know_whether_the_server_is_watched_and_in_doubt(tmp_path: Path, verdict: str, doubt: bool) -> None:
+    async def play() -> None:
+        found, _books, gate = watch(tmp_path, [(Verdict(verdict), FIRST, container())])
+        seen: list[Any] = []
+        found.looked = seen.append
+        running = asyncio.ensure_future(found.run())
+        await asyncio.sleep(0.1)
+        assert (gate.watched, gate.doubt, gate.is_open) == (True, doubt, True)
+        assert seen and seen[0] is found._looks
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert gate.watched is False
+
+    asyncio.run(play())
