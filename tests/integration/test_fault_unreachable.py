@@ -1,0 +1,165 @@
+# Copyright: Contributors to the gpt_oss.fleet project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host that is reached by ssh, and whose network is cut while its eval runs: by a real ssh server in a network of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Seen
+from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
+
+pytestmark = pytest.mark.slow
+HELD = SAMPLES // 4
+PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+ENVIRONMENT = {**os.environ, "PATH": PATH, "ANSIBLE_NOCOLOR": "1"}
+
+
+class Cable:
+    """A network of two: this machine, and a host behind a cable that can be cut."""
+
+    def __init__(self) -> None:
+        mark = secrets.token_hex(3)
+        self.name, self.end, net = f"gof-{mark}", f"gof{mark}", 50 + secrets.randbelow(200)
+        self.here, self.there = f"10.213.{net}.1", f"10.213.{net}.2"
+
+    def lay(self) -> None:
+        self._ip("netns", "add", self.name)
+        self._ip("link", "add", self.end, "type", "veth", "peer", "name", "eth0", "netns", self.name)
+        self._ip("address", "add", f"{self.here}/24", "dev", self.end)
+        for words in (["address", "add", f"{self.there}/24", "dev", "eth0"], *(["link", "set", link, "up"] for link in ("lo", "eth0"))):
+            self._ip("-n", self.name, *words)
+        self.mend()
+
+    def cut(self) -> None:
+        self._ip("link", "set", self.end, "down")
+
+    def mend(self) -> None:
+        self._ip("link", "set", self.end, "up")
+
+    def remove(self) -> None:
+        self._ip("netns", "delete", self.name)
+
+    def _ip(self, *words: str) -> None:
+        subprocess.run(["ip", *words], check=True, capture_output=True, env=ENVIRONMENT)
+
+
+@pytest.fixture
+def cable() -> Iterator[Cable]:
+    made = Cable()
+    made.lay()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def inventory(cable: Cable, tmp_path: Path) -> Iterator[Path]:
+    """The host at the other end: an ssh server, and nothing else of its own but its network."""
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
+    settings = {
+        "ListenAddress": cable.there, "Port": 22, "HostKey": tmp_path / "host", "PidFile": tmp_path / "pid",
+        "AuthorizedKeysFile": tmp_path / "user.pub", "StrictModes": "no", "UsePAM": "no", "PermitRootLogin": "yes",
+        "Subsystem": "sftp internal-sftp",
+    }  # fmt: skip
+    (tmp_path / "sshd").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    Path("/run/sshd").mkdir(exist_ok=True)
+    inside = ["nsenter", f"--net=/run/netns/{cable.name}"]
+    server = subprocess.Popen(
+        [*inside, "/usr/sbin/sshd", "-D", "-e", "-f", tmp_path / "sshd"], env=ENVIRONMENT, stderr=subprocess.DEVNULL
+    )
+    options = f"-o StrictHostKeyChecking=no -o UserKnownHostsFile={tmp_path}/known -o ControlPath={tmp_path}/%C"
+    variables = {
+        "ansible_host": cable.there, "ansible_connection": "ssh", "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(tmp_path / "user"), "ansible_ssh_common_args": options,
+        "ansible_python_interpreter": sys.executable,
+    }  # fmt: skip
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": {"h1": variables}}}))
+    yield tmp_path / "hosts.json"
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture
+def evals(cable: Cable, inventory: Path) -> Iterator[Evals]:
+    """Evals of a server on that host's loopback."""
+    folder = inventory.parent
+    server = LoopbackServer(folder, {"latency": 0.02, "hold": HELD})
+    with inside(cable):
+        server.start()
+    evals = Evals(folder, server)
+    yield evals
+    evals.end()
+    server.stop()
+
+
+@contextlib.contextmanager
+def inside(cable: Cable) -> Iterator[None]:
+    """Be in the host's network: what is started meanwhile stays there."""
+    own = os.open("/proc/self/ns/net", os.O_RDONLY)
+    other = os.open(f"/run/netns/{cable.name}", os.O_RDONLY)
+    os.setns(other)
+    try:
+        yield
+    finally:
+        os.setns(own)
+        os.close(own)
+        os.close(other)
+
+
+PATIENCE = """
+import sys
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _watch
+_watch.Limits.__init__.__defaults__ = (8.0, None)
+from ansible.cli.playbook import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.fault(
+    kind="host unreachable",
+    stage="evaluate",
+    fault="the cable to a host is cut in mid-eval, and mended later",
+    sees="h1 … unreachable … The job runs on; run the playbook again to attach to it",
+    kept="the eval, which goes on by itself; each sample is asked once",
+    next_run="attaches to it, or finds it done",
+)
+def test_a_cable_that_is_cut_in_mid_eval(evals: Evals, cable: Cable, inventory: Path, seen: Seen) -> None:
+    tasks = evals.tasks("eval", evals.folder / "result.json", poll_interval=1)
+    command = evals.command("eval", [], [{**tasks[0], "ignore_errors": False}])
+    play = Path(next(word for word in command if word.endswith(".yml")))
+    play.write_text(re.sub("(?m)^  connection: local\n|^  vars:\n.*\n", "", play.read_text()))
+    run = [sys.executable, "-c", PATIENCE, "-i", str(inventory), str(play)]
+    paths = {"PYTHONPATH": str(ROOT / ".ansible/collections"), "ANSIBLE_SSH_RETRIES": "0"}
+    quick = "-o ControlMaster=auto -o ControlPersist=60s -o ConnectTimeout=2 -o ServerAliveInterval=1 -o ServerAliveCountMax=2"
+    environment = {**ENVIRONMENT, **paths, "ANSIBLE_SSH_ARGS": quick, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    controller = subprocess.Popen(
+        run, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    wait_for(lambda: evals.done() > 20 or controller.poll() is not None, 60)
+    cable.cut()
+    output, _none = controller.communicate(timeout=120)
+    seen(output)
+    assert controller.returncode != 0
+    pid = evals.status()["pid"]
+    with inside(cable):
+        evals.server.set(hold=None)
+    wait_for(lambda: evals.status()["state"] == "finished")
+    cable.mend()
+    time.sleep(1)
+    again = subprocess.run(run, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=120, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert evals.status()["pid"] == pid
+    assert evals.one_row_each()
+    assert set(evals.server.replies().values()) == {1}
