@@ -83,12 +83,14 @@ integration: setup engine  ## Modules and playbooks against a real Docker Engine
 	@tests/tools/pytest.sh integration -n 3 --dist loadfile -m "not slow" tests/integration
 
 integration-more: setup engine  ## Those that take minutes: images between several engines
+	@tests/tools/fault_programs.sh
 	pytest -m slow tests/integration
 
 docs-commands: setup engine  ## The documentation's commands: all are known and right, and its way is gone on simulated hosts
 	@pytest tests/docs tests/integration/test_docs_commands.py
 
 faults: setup engine  ## All faults injected, with a table of what was expected and seen (docs/faults.md)
+	@tests/tools/fault_programs.sh
 	@PYTHONPATH=tests/tools tests/tools/pytest.sh faults -p faults -m fault -n 2 --dist loadfile tests/integration
 
 molecule: setup engine  ## Roles and playbooks on real systemd hosts in containers: Debian 12

@@ -79,12 +79,18 @@ def declared(folder: Path = TESTS) -> list[Fault]:
 def marks_of(path: Path) -> Iterator[Fault]:
     """Yield the faults of one file: a mark is a decorator, or one of a parameter's marks, and its values are literals.
 
-    Raises ValueError where a value is none, and TypeError where a mark lacks a value or has one too many.
+    Parameters stand in the decorator, or in a list that it names. Raises ValueError where a value is no literal, and
+    TypeError where a mark lacks a value or has one too many.
     """
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    lists = {ast.unparse(node.targets[0]): node.value for node in body if isinstance(node, ast.Assign)}
+    for node in body:
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
-                for call in filter(_is_mark, ast.walk(decorator)):
+                named = [
+                    lists[word.id] for word in ast.walk(decorator) if isinstance(word, ast.Name) and word.id in lists
+                ]
+                for call in filter(_is_mark, (found for tree in (decorator, *named) for found in ast.walk(tree))):
                     assert isinstance(call, ast.Call)
                     values = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
                     yield Fault(**values, test=f"{path.stem}.{node.name}")

@@ -23,6 +23,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._http import (
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import Mark, classify
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._samplers import Reply, ReplyError, Sampler, error_text
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._steady_time import steady_time
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import Sample, grade
 
 RETRIED_STATUSES = frozenset((408, 429, 500, 502, 503, 504))
@@ -131,7 +132,7 @@ class Asker:
         ServerFailure when the run cannot go on, HandedBack when others are to answer the sample.
         """
         body = self._sampler.body(sample.prompt)
-        started = time.time()
+        started = steady_time()
         first_failure: Optional[float] = None
         tries = 0
         while True:
@@ -235,7 +236,7 @@ def _failure(status: int, text: str, response: Response) -> Exception:
 
 
 def _answered(sample: Sample, reply: Reply, started: float, attempts: int) -> tuple[dict[str, Any], Mark]:
-    finished = time.time()
+    finished = steady_time()
     verdict = grade(sample.task, sample.target, reply.text)
     outcome = classify(verdict.score == 1.0, verdict.parsed, reply.finish_reason)
     row = {
@@ -271,7 +272,7 @@ def _answered(sample: Sample, reply: Reply, started: float, attempts: int) -> tu
 
 
 def _failed(sample: Sample, outcome: str, error: str, started: float, attempts: int) -> tuple[dict[str, Any], Mark]:
-    finished = time.time()
+    finished = steady_time()
     row = {
         "question": sample.question,
         "repeat": sample.repeat,

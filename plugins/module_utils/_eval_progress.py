@@ -20,6 +20,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import Ev
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._journal import Key
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._outcomes import Mark
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._pace import Pace
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._steady_time import steady_time
 
 # What a running job does.
 ASKING = "asking"
@@ -37,7 +38,7 @@ class Progress:
         self, spec: EvalSpec, states: Sequence[CellState], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.spec = spec
-        self.started = time.time()
+        self.started = steady_time()
         self.counts: dict[str, CellCount] = {}  # of the cells this job has begun
         self.states = states
         self.trouble: Callable[[], str] = lambda: ""  # what is being retried
@@ -77,13 +78,13 @@ class Progress:
         """Tell that nothing is asked, and why."""
         self._now()
         if self.phase == ASKING:
-            self.phase_since = time.time()
+            self.phase_since = steady_time()
         self.phase, self.cause, self.remedy = phase, cause, remedy
 
     def resume(self) -> None:
         """Tell that samples are asked again."""
         self._now()
-        self.phase, self.cause, self.remedy, self.phase_since = ASKING, "", "", time.time()
+        self.phase, self.cause, self.remedy, self.phase_since = ASKING, "", "", steady_time()
 
     def snapshot(self, state: str, error: str = "") -> dict[str, Any]:
         """Return the status; plain values."""
@@ -104,7 +105,7 @@ class Progress:
             "eta_s": self._seconds_left(cells, now) if self.phase == ASKING else None,
             "phase": self.phase,
             "phase_since": iso(self.phase_since),
-            "phase_seconds": round(max(0.0, time.time() - self.phase_since), 1),
+            "phase_seconds": round(steady_time() - self.phase_since, 1),
             "cause": self.cause,
             "remedy": self.remedy,
             "estimate": self.estimate,

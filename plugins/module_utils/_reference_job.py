@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import time
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional, Sequence
 
@@ -22,6 +21,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_plan import is
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import EvalSpec
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._probe import ProbeError, probe_server, read_key
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._reference_cells import ReferenceCell, cells_of, row_of
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._steady_time import steady_time
 
 Work = Callable[[_job.Report], dict[str, Any]]
 LOG = "gpt_oss.evals.log"
@@ -69,7 +69,7 @@ class ReferenceJob:
         self._with = harness
         self._cells = cells
         self._report = report
-        self._began = time.time()
+        self._began = steady_time()
 
     def run(self) -> dict[str, Any]:
         """Run what is left and return the last status; JobFailure when the harness fails or takes too long."""
@@ -85,7 +85,7 @@ class ReferenceJob:
             "started": iso(self._began),
             "limit_seconds": self._with.limit,  # after which the run under way is ended
             "cells": cells,
-            "rate": round(look.done / max(1.0, time.time() - self._began), 2),
+            "rate": round(look.done / max(1.0, steady_time() - self._began), 2),
             "eta_s": None,
             "trouble": look.trouble,
             "error": "",
@@ -94,12 +94,12 @@ class ReferenceJob:
     def _run_cell(self, cell: ReferenceCell) -> None:
         shutil.rmtree(cell.folder, ignore_errors=True)  # of a run that did not end, nothing can be used
         _private_folder.make(cell.folder)
-        self._began = time.time()
+        self._began = steady_time()
         code = asyncio.run(self._harness(cell))
         timing = {
             "started": iso(self._began),
-            "finished": iso(time.time()),
-            "seconds": round(time.time() - self._began, 3),
+            "finished": iso(steady_time()),
+            "seconds": round(steady_time() - self._began, 3),
         }
         if code != 0:
             self._fail(cell, f"gpt_oss.evals ended with {'signal' if code < 0 else 'exit code'} {abs(code)}")

@@ -25,7 +25,7 @@ from hub_harness import Hub, hub_with_model
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
-from faults import Seen, seen  # noqa: E402, F401  (the path comes first; a fixture for all)
+from faults import Seen, pytest_runtest_makereport, seen  # noqa: E402, F401  (the path comes first; for all tests)
 
 DOCKER_HOST = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 # Two checkouts whose simulators differ would build each other's image anew; with a tag each they do not.

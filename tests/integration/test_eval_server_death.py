@@ -111,6 +111,31 @@ def test_a_server_that_comes_back_as_another_gets_no_sample_of_the_old_one(evals
 
 
 @pytest.mark.fault(
+    kind="server fault",
+    stage="evaluate",
+    fault="the server dies in mid-eval and comes back with another model",
+    sees="other-model",
+    kept="the old model's samples; the new one is asked nothing",
+    next_run="is refused as long as another model is served, and goes on with the old one's",
+)
+def test_a_server_that_comes_back_with_another_model(evals: Evals, seen: Seen) -> None:
+    begin(evals, stall_seconds=60)
+    evals.server.stop()
+    wait_for(lambda: evals.status()["phase"] == "paused", 5)
+    evals.server.settings = {"model": "other-model"}
+    evals.server.start()
+    wait_for(lambda: evals.status()["state"] == "failed", 60)
+    seen(evals.status()["error"])
+    assert len(evals.rows()) == HELD and evals.server.replies().total() == HELD
+    assert "model test-model is not served at" in evals.run()["msg"]
+    evals.server.stop()
+    evals.server.settings = {}
+    evals.server.start()
+    (row,) = evals.run(stall_seconds=60)["scores"]
+    assert (row["n_measured"], evals.one_row_each()) == (SAMPLES, True)
+
+
+@pytest.mark.fault(
     kind="job killed",
     stage="evaluate",
     fault="the server is down, and the eval's process is killed as well",

@@ -88,6 +88,12 @@ def test_two(n: int) -> None: ...
 
 @pytest.mark.slow
 def test_three() -> None: ...
+
+ROWS = [pytest.param(1, marks=[pytest.mark.slow, pytest.mark.fault(
+    kind="k", fault="four", stage="serve", sees="d", kept="all", next_run="goes on")])]
+
+@pytest.mark.parametrize("n", ROWS)
+def test_four(n: int) -> None: ...
 """
 
 
@@ -97,6 +103,7 @@ def test_marks_are_read_without_running_a_test(tool: ModuleType, tmp_path: Path)
     assert [(fault.fault, fault.test, fault.next_run) for fault in faults] == [
         ("one", "test_marked.test_one", "goes on"),
         ("two", "test_marked.test_two", "goes on"),
+        ("four", "test_marked.test_four", "goes on"),
     ]
     page = tool.page(faults)
     assert "| one | a \\| b | all | goes on |" in page
