@@ -39,7 +39,7 @@ test-all: test report-browser sources unit-more integration-more molecule-all ac
 lint: setup  ## ruff, mypy, ansible-lint (production profile)
 	ruff check .
 	ruff format --check .
-	mypy plugins tests/unit tools roles/vllm_simulator/files
+	mypy plugins tests/unit tests/fuzz tools roles/vllm_simulator/files
 	ansible-lint --offline
 
 sanity: setup  ## ansible-test sanity, with no ignore entries
@@ -48,7 +48,10 @@ sanity: setup  ## ansible-test sanity, with no ignore entries
 	@echo "ansible-test sanity: $$(grep -c '^Running sanity test' .cache/sanity.log) tests passed (log: .cache/sanity.log)"
 
 unit: setup  ## Unit tests: pure functions, no network, no engine
-	@tests/tools/pytest.sh unit tests/unit
+	@tests/tools/pytest.sh unit tests/unit tests/fuzz
+
+fuzz: setup  ## Bad input of every kind, each fuzzer for SECONDS (600), two at a time (docs/fuzzing.md)
+	@python tests/tools/fuzz.py $(or $(SECONDS),600) $(FUZZERS)
 
 report-browser: setup  ## The report's page in headless Chromium, which is installed where it is missing; SCREENSHOTS=folder keeps pictures
 	@tests/tools/browser.sh
@@ -113,5 +116,5 @@ build:  ## Build the collection's tarball
 ee: setup engine  ## An execution environment with this collection (docs/scale.md): BASE_IMAGE=..., and EE_IMAGE=name, EE_OPTIONS=...
 	@tools/execution_environment.sh "$(BASE_IMAGE)" "$(or $(EE_IMAGE),gpt-oss-fleet/ee:latest)" $(EE_OPTIONS)
 
-.PHONY: help demo clean-demo setup engine test test-all lint sanity unit report-browser sources unit-more differential integration integration-more molecule molecule-more molecule-all \
+.PHONY: help demo clean-demo setup engine test test-all lint sanity unit fuzz report-browser sources unit-more differential integration integration-more molecule molecule-more molecule-all \
   acceptance-vllm acceptance-vllm-main bench bench-eval bench-power bench-fleet bench-prepare bench-models build ee

@@ -123,7 +123,9 @@ def _parsed(document: Mapping[str, Any]) -> Stamp:
         if not all(type(value) is (int if name in _NUMBERS else str) for name, value in entry.items()):
             raise TypeError("a file is not told as it is written here")
     return Stamp(
-        *(str(document[name]) for name in ("repo_id", "commit", "origin")),
+        str(document["repo_id"]),
+        str(document["commit"]),
+        str(document["origin"]),
         {name: Listed(**listed) for name, listed in document["listing"].items()},
         {name: Held(**held) for name, held in document["files"].items()},
     )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -354,4 +355,9 @@ def test_what_a_watcher_reads_of_a_host(content: bytes, mark: str) -> None:
         check_message(str(exc))
         return
     for line in (_watch.start_line, _watch.image_line, _watch.model_line):
-        assert isinstance(_follower._told(line, "host", status)[1], str)
+        told = _follower._told(partial(_with_subject, line), "host", status)
+        assert told[1].startswith("[host] ")
+
+
+def _with_subject(line: Callable[[str, Any], str], host: str, status: Any) -> tuple[Any, str]:
+    return None, line(host, status)
