@@ -69,7 +69,7 @@ def placed(folder: Path, arguments: dict[str, Any]) -> dict[str, Any]:
     return {**arguments, **{name: str(folder / arguments[name]) for name in paths}}
 
 
-@fuzz(name=st.sampled_from(sorted(ARGUMENTS)), broken=damaged(HOST), brief=40)
+@fuzz(name=st.sampled_from(sorted(ARGUMENTS)), broken=damaged(HOST), brief=20)
 def test_one_hosts_facts(name: str, broken: Any, tmp_path: Path) -> None:
     """The two sound hosts are told as they are without the broken one's company."""
     hosts = {"one": HOST, "two": broken if isinstance(broken, dict) else {}, "three": HOST}
@@ -78,7 +78,7 @@ def test_one_hosts_facts(name: str, broken: Any, tmp_path: Path) -> None:
 
 
 @fuzz(
-    name=st.sampled_from(sorted(ARGUMENTS)), values=st.dictionaries(st.sampled_from(sorted(HOST)), ANYTHING), brief=40
+    name=st.sampled_from(sorted(ARGUMENTS)), values=st.dictionaries(st.sampled_from(sorted(HOST)), ANYTHING), brief=20
 )
 def test_facts_of_another_kind(name: str, values: Any, tmp_path: Path) -> None:
     hosts = {"one": HOST, "two": {**HOST, **values}, "three": HOST}

@@ -81,7 +81,7 @@ def test_a_replica_that_lives_and_answers_nothing_is_set_aside(
     assert {each["endpoint"] for each in evals.rows()} == {one}
     servers = {each["endpoint"]: each for each in evals.status()["servers"]}
     assert (servers[one]["phase"], servers[two]["phase"]) == ("asking", "paused")
-    assert f"HTTP {status}" in servers[two]["cause"] and "its log" in servers[two]["remedy"]
+    assert f"HTTP {status}" in servers[two]["cause"] and "server's log" in servers[two]["remedy"]
     (journal,) = evals.run_folder.glob("*.jsonl")
     events = [line for line in map(json.loads, journal.read_text().splitlines()) if line.get("event") == "set_aside"]
     assert [event["endpoint"] for event in events] == [two] and f"HTTP {status}" in events[0]["cause"]
