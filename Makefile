@@ -39,7 +39,7 @@ test-all: test report-browser sources matrix coverage mutation docs importer int
 lint: setup  ## ruff, mypy, changelog fragments, ansible-lint (production profile)
 	ruff check .
 	ruff format --check .
-	mypy plugins tests/unit tools roles/vllm_simulator/files
+	mypy plugins tests/unit tests/fuzz tools roles/vllm_simulator/files
 	antsibull-changelog lint
 	ansible-lint --offline
 
@@ -49,7 +49,10 @@ sanity: setup  ## ansible-test sanity, with no ignore entries
 	@echo "ansible-test sanity: $$(grep -c '^Running sanity test' .cache/sanity.log) tests passed (log: .cache/sanity.log)"
 
 unit: setup  ## Unit tests: pure functions, no network, no engine
-	@tests/tools/pytest.sh unit tests/unit tests/docs
+	@tests/tools/pytest.sh unit tests/unit tests/docs tests/fuzz
+
+fuzz: setup  ## Bad input of every kind, each fuzzer for SECONDS (600), two at a time (docs/fuzzing.md)
+	@python tests/tools/fuzz.py $(or $(SECONDS),600) $(FUZZERS)
 
 report-browser: setup  ## The report's page in headless Chromium, which is installed where it is missing; SCREENSHOTS=folder keeps pictures
 	@tests/tools/browser.sh

@@ -23,7 +23,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_report 
     short_table,
 )
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences, survived
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {"hosts": {"type": "list", "elements": "str"}, "path": {"type": "path"}}
 
@@ -43,13 +43,21 @@ class ActionModule(ReportingAction):
             raise AnsibleActionFail(
                 "There is no host to compare: the play has none, and the parameter hosts names none."
             )
-        hosts = {name: environment_of(variables["hostvars"], name) for name in names}
-        found = differences(hosts)
-        found["sentence"], found["table"] = sentence(found), short_table(found)
+        known = {name: environment_of(variables["hostvars"], name) for name in names}
+        found, files = survived(
+            report_of, known, lambda name, problem: {**environment_of({}, name), "problem": problem}
+        )
         if self.writes(arguments):
-            write_report(Path(arguments["path"]), report_files(hosts, found))
+            write_report(Path(arguments["path"]), files)
         _show(found)
         return {"changed": False, "report": found}
+
+
+def report_of(hosts: Mapping[str, Host]) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """Return in what hosts differ, with a sentence and a table, and the report's files."""
+    found = differences(hosts)
+    found["sentence"], found["table"] = sentence(found), short_table(found)
+    return found, report_files(hosts, found)
 
 
 def report_files(hosts: Mapping[str, Host], found: Mapping[str, Any]) -> dict[str, str | None]:

@@ -19,7 +19,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fingerprint_judgeme
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._fingerprint_report import report_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences, survived, unusable
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import FROM_BEST_TO_WORST, GOOD, UNJUDGED
 
@@ -57,13 +57,13 @@ class ActionModule(ReportingAction):
         against = names if arguments["against"] is None else [str(name) for name in arguments["against"]]
         units = {name: _units(variables["hostvars"], name) for name in dict.fromkeys([*names, *against])}
         kept = _kept(arguments["baseline"], arguments["accept"])
-        judgements = judge(
-            [unit for name in names for unit in units[name]],
-            [unit for name in against for unit in units[name]],
-            kept,
-            Limits.of(arguments["tolerance"]),
-        )
-        report = report_of(judgements, arguments["fail_on"])
+
+        def judged(found: Mapping[str, list[Unit]]) -> tuple[Sequence[Judgement], dict[str, Any]]:
+            own, others = ([unit for name in asked for unit in found.get(name, [])] for asked in (names, against))
+            judgements = judge(own, others, kept, Limits.of(arguments["tolerance"]))
+            return judgements, report_of(judgements, arguments["fail_on"])
+
+        judgements, report = survived(judged, units, _untold)
         result: dict[str, Any] = {"changed": False, **report}
         if arguments["accept"]:
             result |= self._accept(arguments["baseline"], judgements, kept)
@@ -89,7 +89,13 @@ class ActionModule(ReportingAction):
 
 def _units(hostvars: Mapping[str, Any], name: str) -> list[Unit]:
     rows = plain(hostvars[name].get(FACT) or []) if name in hostvars else []
-    return [Unit(name, row) for row in rows] or [Unit(name, {"server": "-", "problem": NOT_TAKEN})]
+    if not isinstance(rows, list):
+        return _untold(name, unusable(TypeError()))
+    return [Unit(name, row) for row in rows] or _untold(name, NOT_TAKEN)
+
+
+def _untold(name: str, problem: str) -> list[Unit]:
+    return [Unit(name, {"server": "-", "problem": problem})]
 
 
 def _kept(path: str | None, may_be_new: bool) -> list[dict[str, Any]]:

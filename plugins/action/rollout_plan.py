@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -18,7 +19,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import Re
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_plan import Seen, Wishes, rollout_plan
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_table import plan_table
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_waves import WavesError
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences, survived
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -46,14 +47,19 @@ class ActionModule(ReportingAction):
             quarantine = {**_of_group(variables), **quarantine}
             retest = _retest(arguments["retest"], names)
             wishes = Wishes(plain(arguments["waves"]), plain(arguments["canaries"]), retest, quarantine)
-            plan = rollout_plan({name: _seen(variables["hostvars"], name) for name in names}, wishes)
+            seen = {name: _seen(variables["hostvars"], name) for name in names}
+            plan = survived(partial(_plan, wishes), seen, lambda name, problem: Seen(None, problem))
         except (QuarantineError, WavesError) as exc:
             raise AnsibleActionFail(str(exc)) from None
-        plan["table"] = plan_table(plan)
         display = Console()
         display.display("\n".join(["", *plan["table"], ""]))
         display.display(textwrap.fill(plan["sentence"], WIDTH) + "\n")
         return {"changed": False, "rollout": plan}
+
+
+def _plan(wishes: Wishes, hosts: Mapping[str, Seen]) -> dict[str, Any]:
+    plan = rollout_plan(hosts, wishes)
+    return {**plan, "table": plan_table(plan)}
 
 
 def _seen(hostvars: Mapping[str, Any], name: str) -> Seen:

@@ -16,7 +16,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Cons
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._junit import junit
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences, survived, unusable
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._smoke_report import WIDTH, report_of
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -35,7 +35,8 @@ class ActionModule(ReportingAction):
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
         variables = task_vars or {}
         names = self.names_of(arguments, variables)
-        report = report_of({name: _fact(variables["hostvars"], name) for name in names})
+        known = {name: _fact(variables["hostvars"], name) for name in names}
+        report = survived(report_of, known, lambda name, problem: problem)
         if self.writes(arguments):
             write_report(Path(arguments["path"]), report_files(report, datetime.now(timezone.utc)))
         if arguments["show"]:
@@ -50,10 +51,11 @@ def report_files(report: Mapping[str, Any], now: datetime) -> dict[str, str]:
     return {"junit.xml": junit(report, created), "smoke.json": json.dumps(document, indent=2, sort_keys=True) + "\n"}
 
 
-def _fact(hostvars: Mapping[str, Any], name: str) -> list[dict[str, Any]] | None:
-    """Return a host's fact in plain types, None where there is none."""
+def _fact(hostvars: Mapping[str, Any], name: str) -> list[dict[str, Any]] | str | None:
+    """Return a host's fact in plain types, None where there is none, and a text where it is no list."""
     found = hostvars[name].get("gpt_oss_smoke") if name in hostvars else None
-    return None if found is None else plain(found)
+    rows = plain(found)
+    return rows if rows is None or isinstance(rows, list) else unusable(TypeError())
 
 
 def _show(report: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences, survived
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._support_index import index_page, index_table
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -21,6 +21,9 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True},
 }
 _AWAY = "the host could not be reached, or failed before anything was collected"
+
+
+_BLANK: dict[str, Any] = {"archive": "", "size": 0, "files": [], "missing": [], "problem": ""}
 
 
 class ActionModule(ReportingAction):
@@ -31,20 +34,24 @@ class ActionModule(ReportingAction):
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
         variables = task_vars or {}
-        hosts = [_host(variables["hostvars"], name) for name in self.names_of(arguments, variables)]
         index = Path(arguments["path"]) / "index.html"
+        created = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+
+        def shown(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[dict[str, Any]], str, list[str]]:
+            hosts = [{**_BLANK, **own, "host": name} for name, own in found.items()]
+            return hosts, index_page(hosts, created), index_table(hosts)
+
+        known = {name: _host(variables["hostvars"], name) for name in self.names_of(arguments, variables)}
+        hosts, page, table = survived(shown, known, lambda name, problem: {"problem": problem})
         if self.writes(arguments):
-            created = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-            write_report(index.parent, {index.name: index_page(hosts, created)})
+            write_report(index.parent, {index.name: page})
         display = Console()
-        display.display("\n".join(["", *index_table(hosts), "", f"Support bundle: {index}", ""]))
+        display.display("\n".join(["", *table, "", f"Support bundle: {index}", ""]))
         return {"changed": False, "index": str(index), "bundles": hosts}
 
 
-def _host(hostvars: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _host(hostvars: Mapping[str, Any], name: str) -> Any:
     own: Mapping[str, Any] = {}
     if name in hostvars:
         own = hostvars[name]
-    found = plain(own.get("gpt_oss_support_bundle")) or {"problem": _AWAY}
-    blank: dict[str, Any] = {"archive": "", "size": 0, "files": [], "missing": [], "problem": ""}
-    return {**blank, **found, "host": name}
+    return plain(own.get("gpt_oss_support_bundle")) or {"problem": _AWAY}

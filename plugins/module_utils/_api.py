@@ -40,13 +40,13 @@ class Api:
     """
 
     def __init__(self, base_url: str, api_key: str | None = None, timeout: float = 10.0) -> None:
-        parts, port = _split(base_url)
+        parts, host, port = _split(base_url)
         if not 0 < timeout <= _LONGEST:
             raise ApiError(f"expected a timeout above 0 s and at most {_LONGEST:,.0f} s, got {timeout:g} s")
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
         self._secure = parts.scheme == "https"
-        self._host = str(parts.hostname)
+        self._host = host
         self._port = port
         self._prefix = parts.path.rstrip("/")
         self._root = self._prefix[: -len("/v1")] if self._prefix.endswith("/v1") else self._prefix
@@ -192,7 +192,8 @@ class Api:
         return kind(f"no whole reply from {self.base_url} (timeout {self.timeout:g} s): {found}")
 
 
-def _split(base_url: str) -> tuple[SplitResult, int | None]:
+def _split(base_url: str) -> tuple[SplitResult, str, int | None]:
+    """Return a base URL with its host and port. Raises ApiError."""
     try:
         parts = urlsplit(base_url)
         port = parts.port
@@ -200,7 +201,7 @@ def _split(base_url: str) -> tuple[SplitResult, int | None]:
         raise ApiError(f"expected a base_url such as http://127.0.0.1:8000/v1, got {base_url!r}: {exc}") from exc
     if parts.scheme not in ("http", "https") or not parts.hostname or not parts.path.isascii():
         raise ApiError(f"expected a base_url such as http://127.0.0.1:8000/v1, got {base_url!r}")
-    return parts, port
+    return parts, parts.hostname, port
 
 
 class Pending:

@@ -43,7 +43,7 @@ class ServerFailure(Exception):
 
 
 class HandedBack(Exception):
-    """The server is down, and others may answer the sample. ``attempts`` were made so far."""
+    """The server is down, or does not answer this sample, and others may. ``attempts`` were made so far."""
 
     def __init__(self, attempts: int) -> None:
         super().__init__(attempts)
@@ -160,6 +160,8 @@ class Asker:
                     if not self._gate.is_open:
                         continue
                     self._give_up(first_failure, str(exc))
+                    if not self._alone and attempts == tries:
+                        raise HandedBack(attempts) from exc  # once: another may answer what this one does not
                     return _failed(sample, exc.outcome, str(exc), started, attempts)
                 await asyncio.sleep(min(left, retry_delay(tries, exc.retry_after)))
             else:

@@ -51,6 +51,11 @@ class ServerBooks:
         for run in self.runs:
             run.note({**epoch.event(iso(time.time()), cause), **where})
 
+    def note_aside(self, cause: str) -> None:
+        """Journal in each cell that this server is asked nothing from here on."""
+        for run in self.runs:
+            run.note({"event": "set_aside", "at": iso(time.time()), "cause": cause, "endpoint": self._endpoint})
+
 
 class CellBooks:
     """The journals of the cells under way: opened, synced and closed together."""

@@ -58,8 +58,9 @@ def parse(text: str, path: str) -> Settings:
     except ValueError as exc:
         raise DaemonJsonError(f"{path} must be JSON, found {exc} in it; correct it, nothing was changed") from exc
     if not isinstance(settings, dict):
-        found = type(settings).__name__
-        raise DaemonJsonError(f"{path} must hold one JSON object, found a {found}; correct it, nothing was changed")
+        raise DaemonJsonError(
+            f"{path} must hold one JSON object, found {text.strip()[:80]!r}; correct it, nothing was changed"
+        )
     return settings
 
 

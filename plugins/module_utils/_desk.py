@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Optional, Protocol
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._asker import Asker, HandedBack
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._asker import Asker, HandedBack, ServerFailure
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._cell_run import CellRun
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._dispatch import Item, Queue
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._estimate import estimate
@@ -23,6 +23,9 @@ class Window(Protocol):
     askers: Sequence[Asker]
     gate: Gate
     about: dict[str, Any]
+
+    def set_aside(self, failure: ServerFailure) -> bool:
+        """Ask this server nothing any more; False where no other one answers."""
 
 
 class Desk:
@@ -52,13 +55,16 @@ class Desk:
 
     async def _ask(self, window: Window, connection: Connection, item: Item) -> None:
         self._in_flight.add(item)
+        attempts = self._attempts.get(item, 0)
         try:
-            attempts = self._attempts.get(item, 0)
             row, mark = await window.askers[item.cell].ask(connection, item.sample, attempts)
         except HandedBack as exc:
-            self._attempts[item] = exc.attempts
-            self.queue.put_back(item)
-            self.returned()
+            self._take_back(item, exc.attempts)
+            return
+        except ServerFailure as exc:
+            if not window.set_aside(exc):
+                raise
+            self._take_back(item, attempts)
             return
         finally:
             self._in_flight.discard(item)
@@ -68,6 +74,11 @@ class Desk:
             self.queue.learn(item, mark.completion_tokens)
         if run.complete:
             self._complete.put_nowait(run)
+
+    def _take_back(self, item: Item, attempts: int) -> None:
+        self._attempts[item] = attempts
+        self.queue.put_back(item)
+        self.returned()
 
     async def close_all(self, close: Callable[[CellRun], Awaitable[None]]) -> None:
         """Close each cell once all of it was asked; return when all are closed."""

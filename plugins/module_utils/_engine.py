@@ -96,6 +96,17 @@ class Watch:
             return b""
 
 
+def checked_container(found: Any) -> dict[str, Any]:
+    """Return an inspected container that has the parts which are always there. Raises EngineError."""
+    parts = found if isinstance(found, dict) else {}
+    sound = all(isinstance(parts.get(name), dict) for name in ("State", "Config", "HostConfig"))
+    if not sound or not isinstance(parts.get("Id"), str) or "StartedAt" not in parts["State"]:
+        raise EngineError(
+            f"expected what Docker's API tells of a container, found {str(found)[:200]!r}; is this a Docker Engine?"
+        )
+    return parts
+
+
 class Engine:
     """One Docker Engine, by way of the SDK's low-level client. Each method raises EngineError."""
 
@@ -106,9 +117,10 @@ class Engine:
     def inspect(self, name: str) -> dict[str, Any] | None:
         """Return a container by its whole name or id, None when there is none."""
         found = self._optional("inspect_container", name)
-        if found is None or name not in (str(found.get("Name", "")).lstrip("/"), found.get("Id")):
+        if found is None:
             return None
-        return found
+        container = checked_container(found)
+        return container if name in (str(container.get("Name", "")).lstrip("/"), container["Id"]) else None
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """Return a local image, None when it is not there."""

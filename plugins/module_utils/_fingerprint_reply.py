@@ -105,11 +105,10 @@ def _positions(positions: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[
 
 def _generated(prompt: Prompt, found: Any) -> dict[str, Any]:
     told = found if isinstance(found, Mapping) else {}
-    tokens, logprobs = told.get("tokens"), told.get("token_logprobs")
-    counts = [len(each) if isinstance(each, list) else 0 for each in (tokens, logprobs)]
-    if counts != [GENERATED, GENERATED]:
+    tokens, logprobs = (_list(told.get(name)) for name in ("tokens", "token_logprobs"))
+    if len(tokens) != GENERATED or len(logprobs) != GENERATED:
         raise FingerprintError(
-            f"expected {GENERATED} tokens with log-probabilities after the text {prompt.name}, found {counts[0]}"
+            f"expected {GENERATED} tokens with log-probabilities after the text {prompt.name}, found {len(tokens)}"
         )
     try:
         return {
@@ -120,6 +119,10 @@ def _generated(prompt: Prompt, found: Any) -> dict[str, Any]:
         raise FingerprintError(
             f"expected numbers as log-probabilities after the text {prompt.name}, found {str(logprobs)[:200]}"
         ) from exc
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _id(token: Any) -> int:

@@ -13,12 +13,13 @@ _LOOK_PAUSE = 0.05
 class Gate:
     """Open while the server is thought to live. The watch closes and opens it; workers pass it, and tell suspicions.
 
-    Without a watch (``watched`` is False) it stays open.
+    Without a watch (``watched`` is False) it stays open. Once set aside it stays closed.
     """
 
     def __init__(self) -> None:
         self.watched = False
         self.doubt = False  # the server did not answer the last look, which may be chance
+        self.is_aside = False
         self.suspicion = asyncio.Event()
         self._open = asyncio.Event()
         self._open.set()
@@ -31,11 +32,17 @@ class Gate:
     def open(self) -> None:
         """Let the workers go on."""
         self.doubt = False
-        self._open.set()
+        if not self.is_aside:
+            self._open.set()
 
     def close(self) -> None:
         """Hold the workers back."""
         self._open.clear()
+
+    def set_aside(self) -> None:
+        """Hold the workers back for good: the server lives, and answers nothing."""
+        self.is_aside = True
+        self.close()
 
     def suspect(self) -> None:
         """Tell that a connection failed: the server is to be looked at now."""

@@ -47,7 +47,10 @@ def docker(docker_host: str, user: str) -> tuple[Optional[dict[str, Any]], str]:
         )
     except (OSError, ValueError, http.client.HTTPException) as exc:
         return None, docker_problem(docker_host, exc, user)
-    return {**describe(info), "api_version": version, "containers": [_container(row) for row in containers]}, ""
+    found, problem = described(info)
+    if found is None:
+        return None, f"the Docker Engine at {docker_host} cannot be used: {problem}"
+    return {**found, "api_version": version, "containers": [_container(row) for row in containers]}, ""
 
 
 def ask(docker_host: str, path: str) -> Any:
@@ -57,6 +60,14 @@ def ask(docker_host: str, path: str) -> Any:
     """
     reply = _reply(_connection(docker_host), path)
     return None if reply.status == 404 else _content(reply)
+
+
+def described(info: Any) -> tuple[Optional[dict[str, Any]], str]:
+    """Return the fact's part from the engine's /info, or why there is none."""
+    try:
+        return describe(info), ""
+    except (AttributeError, TypeError, ValueError):
+        return None, f"wanted what Docker's API tells of an engine, found {str(info)[:200]!r}; is this Docker?"
 
 
 def describe(info: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def parse_os_release(text: str) -> dict[str, Any]:
     for line in text.splitlines():
         name, equals, value = line.strip().partition("=")
         if equals and not name.startswith("#"):
-            fields[name] = " ".join(shlex.split(value))
+            fields[name] = _unquoted(value)
     identity, version = fields.get("ID", "").lower(), fields.get("VERSION_ID", "")
     likes = [identity, *fields.get("ID_LIKE", "").lower().split()]
     major = re.match(r"\d+", version)
@@ -37,6 +37,13 @@ def parse_os_release(text: str) -> dict[str, Any]:
         "family": next((_FAMILIES[like] for like in likes if like in _FAMILIES), "other"),
         "name": fields.get("PRETTY_NAME") or identity or None,
     }
+
+
+def _unquoted(value: str) -> str:
+    try:
+        return " ".join(shlex.split(value))
+    except ValueError:  # a quotation mark is missing
+        return value.strip("\"' ")
 
 
 def distribution(reader: Reader) -> dict[str, Any]:

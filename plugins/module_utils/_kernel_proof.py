@@ -48,8 +48,11 @@ class Proof:
 
     @classmethod
     def of_dict(cls, kept: Mapping[str, Any]) -> Proof:
-        """Return the proof that `as_dict` made this of."""
-        return cls(kept["state"], tuple(Finding(**finding) for finding in kept.get("findings") or []))
+        """Return the proof that `as_dict` made this of; of anything else, nothing is known."""
+        try:
+            return cls(str(kept["state"]), tuple(Finding(**finding) for finding in kept.get("findings") or []))
+        except (AttributeError, KeyError, TypeError):
+            return cls(UNKNOWN, ())
 
 
 class _Witness:

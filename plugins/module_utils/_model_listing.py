@@ -106,9 +106,13 @@ def _by_name(path: Path) -> Listed:
 
 def _shards(snapshot: Path) -> list[str]:
     try:
-        index = _json_text.loads((snapshot / _INDEX).read_text(encoding="utf-8"))
-        return sorted(set(index["weight_map"].values()))
+        index = _json_text.loads((snapshot / _INDEX).read_bytes())
+        return sorted({str(shard) for shard in index["weight_map"].values()})
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, AttributeError) as exc:
+    except (OSError, ValueError) as exc:
         raise CacheError(f"expected the model's index in {snapshot / _INDEX}, could not read it: {exc}") from exc
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise CacheError(
+            f"expected a weight_map in the model's index {snapshot / _INDEX}, found none; bring the model anew"
+        ) from exc

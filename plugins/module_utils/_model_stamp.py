@@ -23,6 +23,7 @@ FORMAT = 1
 # The algorithms by which the Hub names contents: sha256 for large files, git's hash of a blob for small ones.
 SHA256 = "sha256"
 GIT_SHA1 = "git_sha1"
+_NUMBERS = ("size", "mtime_ns")
 
 
 @dataclass(frozen=True)
@@ -112,16 +113,19 @@ def from_manifest(content: bytes) -> Stamp:
         files = {name: {**held, "mtime_ns": 0} for name, held in document["files"].items()}
         return _parsed({**document, "origin": "peers", "files": files})
     except (KeyError, TypeError, AttributeError) as exc:
-        raise ValueError(f"this is no manifest of a model: {exc!r}") from exc
+        raise ValueError(f"this is no manifest of a model: {content[:80]!r}") from exc
 
 
 def _parsed(document: Mapping[str, Any]) -> Stamp:
     if document["format"] != FORMAT:
-        raise ValueError(f"format {document['format']}")
+        raise ValueError(f"this is of format {document['format']}, wanted {FORMAT}")
+    for entry in (*document["listing"].values(), *document["files"].values()):
+        if not all(type(value) is (int if name in _NUMBERS else str) for name, value in entry.items()):
+            raise TypeError("a file is not told as it is written here")
     return Stamp(
-        document["repo_id"],
-        document["commit"],
-        document["origin"],
+        str(document["repo_id"]),
+        str(document["commit"]),
+        str(document["origin"]),
         {name: Listed(**listed) for name, listed in document["listing"].items()},
         {name: Held(**held) for name, held in document["files"].items()},
     )

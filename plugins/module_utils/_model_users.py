@@ -129,8 +129,8 @@ def _of_accepted(path: Path) -> Iterator[Use]:
             yield use_of(f"{path.parent.name}, accepted {entry['accepted']}", words, told.get("labels") or {})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise UsersUnknown(
-            f"expected the descriptions that {path.parent.name} can go back to in {path}, could not read them: {exc!r};"
-            " see to the file, or remove it if the server is given up"
+            f"expected the descriptions that {path.parent.name} can go back to in {path}, found none that can be read; "
+            "see to the file, or remove it if the server is given up"
         ) from exc
 
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._asker import Asker, Limits, Pulse
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._asker import Asker, Limits, Pulse, ServerFailure
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import USUAL_SEATS
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._cell_run import CellRun
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._crew import Crew
@@ -97,6 +97,12 @@ class Replica:
         finally:
             self._connections.discard(connection)
             connection.close()
+
+    def set_aside(self, failure: ServerFailure) -> bool:
+        """Have this server asked nothing any more where others answer; what it was asked is handed back."""
+        if self.watch.others_answer():
+            self.watch.set_aside(str(failure))
+        return self.gate.is_aside
 
     def _drop_requests(self) -> None:
         for connection in self._connections:

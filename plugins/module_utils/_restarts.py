@@ -60,7 +60,9 @@ def read_memory(text: Optional[str]) -> Optional[Memory]:
     try:
         kept = _json_text.loads(text or "")
         restarts = tuple(Restart(float(row["at"]), int(row["count"])) for row in kept.pop("restarts"))
-        return Memory(**kept, restarts=restarts)
+        memory = Memory(**kept, restarts=restarts)
+        numbers = (memory.restart_count, memory.seen_at, *(() if memory.started is None else (memory.started,)))
+        return memory if all(isinstance(number, (int, float)) for number in numbers) else None
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 

@@ -25,6 +25,9 @@ class Books(Protocol):
     def note(self, epoch: Epoch, cause: str) -> None:
         """Journal that another life of the server answers from here on."""
 
+    def note_aside(self, cause: str) -> None:
+        """Journal that the server is asked nothing from here on."""
+
 
 class Told(Protocol):
     """Whom the watch tells that its server is down, and that it is back."""

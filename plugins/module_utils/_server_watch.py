@@ -37,6 +37,7 @@ _SHORTEST_PAUSE = 0.1
 # A process whose engine died needs a few seconds to end, and its last lines tell why. Docker may restart it then.
 _END_SECONDS = 10.0
 _VERIFY_PATIENCE = 60.0
+ASIDE_REMEDY = "look at that server's log and mend it; the next run asks it again"
 
 
 class ServerWatch:
@@ -82,10 +83,10 @@ class ServerWatch:
             self.looked(self._looks)
 
     async def run(self) -> None:
-        """Look each second, and at once when a worker tells a suspicion, for as long as the job runs."""
+        """Look each second, and at once when a worker tells a suspicion, until the server is set aside."""
         self._gate.watched = True
         try:
-            while True:
+            while not self._gate.is_aside:
                 self._gate.suspicion.clear()
                 positions = self._books.positions()
                 verdict = await self._looks.look()
@@ -122,6 +123,15 @@ class ServerWatch:
                 await self._gate.settled()
         self._require_same(found)
         self._books.confirm(positions)
+
+    def set_aside(self, cause: str) -> None:
+        """Have the server asked nothing any more, though it lives: tell and journal why."""
+        if self._gate.is_aside:
+            return
+        self._gate.set_aside()
+        self.drop_requests()
+        self._progress.pause(PAUSED, f"set aside: {cause}", ASIDE_REMEDY)
+        self._books.note_aside(cause)
 
     def _require_same(self, found: ServerFacts) -> None:
         before, after = self._facts.identity(self._spec), found.identity(self._spec)

@@ -29,6 +29,8 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import WRONG
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import FROM_BEST_TO_WORST, Levels
 
 Result = TypeVar("Result")
+# Stands for a host's servers where its variables do not tell them.
+_UNKNOWN = "-"
 
 # Of fleet_scores and eval_look.
 COMMON: dict[str, dict[str, Any]] = {
@@ -149,14 +151,19 @@ def judged_by(
         parts = zip(*found.values(), strict=True)
         return judge(Gathered(*(dict(zip(found, part, strict=True)) for part in parts)))
 
-    return survived(judge_all, known, lambda host, problem: Known(known[host].servers, [], problem, [], []))
+    def without(host: str, problem: str) -> Known:
+        servers = known[host].servers
+        return Known(servers if all(isinstance(name, str) for name in servers) else [_UNKNOWN], [], problem, [], [])
+
+    return survived(judge_all, known, without)
 
 
 def _known(args: Mapping[str, Any], host: str, hostvars: Mapping[str, Any]) -> Known:
     """Read a host's variables once: they are made anew, with a copy of all facts, whenever they are asked for."""
     view = hostvars[host]
-    servers = server_names(args["servers"], view, host)
+    servers = [_UNKNOWN]
     try:
+        servers = server_names(args["servers"], view, host)
         rows = score_rows(_facts(hostvars, host))
     except WRONG as exc:
         return Known(servers, [], unusable(exc), [], [])

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._progress import Shower, interval_of, mode_of
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import WRONG, found_in
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._watch import (
     RUNNING,
     Interrupted,
@@ -52,7 +53,7 @@ class FollowingAction(ActionBase):
             return str(answer["stdout"])
 
         try:
-            return watch(look, lambda status: shower.show(*line(host, status)), limits)
+            return watch(look, lambda status: shower.show(*_told(line, host, status)), limits)
         except Interrupted as exc:
             raise AnsibleConnectionFailure(
                 f"The host was out of reach for {limits.patience:g} s while its job ran: {exc}. "
@@ -102,3 +103,11 @@ class FollowingAction(ActionBase):
             return Shower(mode_of(str(asked), os.environ), Console().display)
         except ValueError as exc:
             raise AnsibleActionFail(str(exc)) from exc
+
+
+def _told(line: Line, host: str, status: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return a job's progress line. A status that is not as it should be ends no watch: the job may be well."""
+    try:
+        return line(host, status)
+    except WRONG as exc:
+        return None, f"[{host}] runs; its status cannot be told: found {found_in(exc)} in it"

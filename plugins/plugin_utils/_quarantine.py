@@ -41,7 +41,7 @@ def load(text: str | None, place: str) -> Entries:
         document = yaml.safe_load(text or "") or {}
         hosts = document[GROUP]["hosts"] or {} if document else {}
         return {str(host): {key: str(found.get(_PREFIX + key, "")) for key in _KEYS} for host, found in hosts.items()}
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as exc:
+    except (yaml.YAMLError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as exc:
         raise QuarantineError(
             f"Expected {place} to be an inventory with the group {GROUP} as gpt_oss.fleet.rollout writes it, found "
             "something else. Move it away, or correct rollout_quarantine_path."

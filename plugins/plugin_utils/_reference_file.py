@@ -66,7 +66,7 @@ def load(text: str, path: str) -> list[dict[str, Any]]:
         raise ReferenceError(str(exc)) from exc
     try:
         check_references(rows)
-    except (ReferenceError, KeyError, TypeError) as exc:
+    except ReferenceError as exc:
         raise ReferenceError(f"{path}: {exc}") from exc
     return rows
 

@@ -41,6 +41,8 @@ def load_references(path: Path = DATA_FILE) -> list[dict[str, Any]]:
 def check_references(rows: Sequence[Mapping[str, Any]]) -> None:
     """Raise ReferenceError for the first reference that cannot be used."""
     for number, row in enumerate(rows, 1):
+        if not isinstance(row, Mapping):
+            raise ReferenceError(f"Reference {number} is {row!r}: wanted a dictionary with model, task and so on.")
         lacking = [name for name in ("model", "task", "reasoning_effort", "score", "source") if row.get(name) is None]
         if lacking:
             raise ReferenceError(
@@ -62,12 +64,18 @@ def _sound_outcomes(row: Mapping[str, Any]) -> bool:
     outcomes = row.get("outcomes")
     if outcomes is None:
         return True
-    n_questions = len(row["questions"]) if row.get("questions") else row.get("n_questions")
+    questions = row.get("questions") or ()
+    n_questions = len(questions) if isinstance(questions, (list, tuple)) and questions else row.get("n_questions")
     return (
         isinstance(outcomes, (list, tuple))
         and len(outcomes) == n_questions
-        and all(len(pair) == 2 and 0 <= pair[0] <= pair[1] for pair in outcomes)
+        and all(_sound_pair(pair) for pair in outcomes)
     )
+
+
+def _sound_pair(pair: Any) -> bool:
+    numbers = isinstance(pair, (list, tuple)) and all(isinstance(number, int) for number in pair)
+    return numbers and len(pair) == 2 and 0 <= pair[0] <= pair[1]
 
 
 def questions_of(row: Mapping[str, Any]) -> list[int]:

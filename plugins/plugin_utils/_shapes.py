@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 from ansible.errors import AnsibleActionFail, AnsibleFilterError
 from ansible.utils.display import Display
+from jinja2 import UndefinedError
 
 Report = TypeVar("Report")
 
-WRONG = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
+WRONG = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, UndefinedError, ValueError)
 
 
 def found_in(exc: BaseException) -> str:
@@ -31,6 +32,8 @@ def found_in(exc: BaseException) -> str:
         return f"{_shortened(exc.obj)} in another's place"
     if isinstance(exc, LookupError):
         return "a list that is too short"
+    if isinstance(exc, UndefinedError):
+        return "an entry without a part that the page shows"
     if isinstance(exc, RecursionError):
         return "values that are nested too deep"
     return "a value of another type"

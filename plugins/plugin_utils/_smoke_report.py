@@ -20,14 +20,12 @@ UNTESTED = "the host failed or could not be reached before its servers were aske
 Row = Mapping[str, Any]
 
 
-def report_of(hosts: Mapping[str, Sequence[Row] | None]) -> dict[str, Any]:
-    """Return the report of the hosts' facts C(gpt_oss_smoke); None is the fact of a host that was not tested."""
-    found: dict[str, Any] = {
-        "hosts": [
-            {"host": name, "problem": UNTESTED if rows is None else "", "servers": list(rows or [])}
-            for name, rows in hosts.items()
-        ]
-    }
+def report_of(hosts: Mapping[str, Sequence[Row] | str | None]) -> dict[str, Any]:
+    """Return the report of the hosts' facts C(gpt_oss_smoke).
+
+    None is the fact of a host that was not tested, a text says why a host's fact cannot be used.
+    """
+    found: dict[str, Any] = {"hosts": [_host(name, rows) for name, rows in hosts.items()]}
     servers = [row for host in found["hosts"] for row in host["servers"]]
     found["simulated"] = any(row["simulated"] for row in servers)
     found["n_servers"] = len(servers)
@@ -35,6 +33,11 @@ def report_of(hosts: Mapping[str, Sequence[Row] | None]) -> dict[str, Any]:
     found["not_tested"] = [host["host"] for host in found["hosts"] if host["problem"]]
     found["ok"] = found["n_passed"] == len(servers) and not found["not_tested"]
     return {**found, "sentence": _sentence(found), "table": _table(found)}
+
+
+def _host(name: str, rows: Sequence[Row] | str | None) -> dict[str, Any]:
+    problem = UNTESTED if rows is None else rows if isinstance(rows, str) else ""
+    return {"host": name, "problem": problem, "servers": [] if problem else list(rows or [])}
 
 
 def first_failure(row: Row) -> str:

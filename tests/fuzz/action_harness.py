@@ -15,15 +15,13 @@ from ansible.plugins.connection.local import Connection
 from ansible.template import Templar
 
 
-def run_action(
-    name: str, arguments: Mapping[str, Any], hostvars: Mapping[str, Any], **variables: Any
-) -> dict[str, Any]:
+def run_action(name: str, arguments: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[str, Any]:
     """Return an action's result. Raises what the action raises."""
     plugin = importlib.import_module(f"ansible_collections.gpt_oss.fleet.plugins.action.{name}")
     loader = DataLoader()
     task = Task()
     task.args, task.action = dict(arguments), f"gpt_oss.fleet.{name}"
-    told = {"hostvars": hostvars, "ansible_play_hosts_all": list(hostvars), "inventory_hostname": "one", **variables}
+    told = {"hostvars": hostvars, "ansible_play_hosts_all": list(hostvars), "inventory_hostname": "one"}
     context = PlayContext()
     action = plugin.ActionModule(
         task=task,

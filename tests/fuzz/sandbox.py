@@ -20,9 +20,11 @@ from typing import Any, NamedTuple
 
 from ansible.module_utils.testing import patch_module_args
 
-SEALED = hasattr(os, "unshare") and os.geteuid() == 0
+_UNSHARE = getattr(os, "unshare", None)  # of CPython 3.12
+SEALED = _UNSHARE is not None and os.geteuid() == 0
 _LIMIT = 4.0  # seconds; a module that waits for longer is ended, which is no finding
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWPID, _CLONE_NEWNET = 0x20000, 0x8000000, 0x20000000, 0x40000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _RDONLY = 442, -100, 0x8000, 1
 
@@ -72,8 +74,8 @@ def _read(text: str) -> Ended:
 def _isolated(module: ModuleType, parameters: Mapping[str, Any], folder: Path, output: Path) -> None:
     os.setpgid(0, 0)
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    if SEALED:
-        os.unshare(os.CLONE_NEWNS | os.CLONE_NEWPID | os.CLONE_NEWNET | os.CLONE_NEWIPC)
+    if SEALED and _UNSHARE is not None:
+        _UNSHARE(_CLONE_NEWNS | _CLONE_NEWPID | _CLONE_NEWNET | _CLONE_NEWIPC)
         inner = os.fork()
         if inner:
             # Those that are left in the namespace are killed with its first process.

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 GPQA = ("Question", "Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
 MMLU = ("Question", "A", "B", "C", "D", "Answer")
-TABLES = {
+TABLES: dict[str, list[tuple[str, ...]]] = {
     "gpqa": [GPQA, *[(f"Q{n}?", f"a{n}", f"b{n}", f"c{n}", f"d{n}") for n in range(3)]],
     "mmlu": [MMLU, *[(f"Q{n}?", "1", "2", "3", "4", "ABCD"[n]) for n in range(3)]],
 }

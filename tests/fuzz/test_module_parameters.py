@@ -144,7 +144,7 @@ def fill(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-@fuzz(brief=3, slow=True, data=st.data(), check=st.booleans())
+@fuzz(brief=2, slow=True, data=st.data(), check=st.booleans())
 def test_a_module(name: str, folder: Path, data: st.DataObject, check: bool) -> None:
     module = importlib.import_module(f"ansible_collections.gpt_oss.fleet.plugins.modules.{name}")
     given = data.draw(parameters(spec_of(module)))

@@ -79,6 +79,33 @@ def test_a_replica_that_dies_pauses_only_itself(
     assert at_once["score"] == row["score"]
 
 
+@pytest.mark.parametrize("status", [500, 404], ids=["fails", "refuses"])
+def test_a_replica_that_lives_and_answers_nothing_is_set_aside(
+    evals: Evals, second: LoopbackServer, status: int
+) -> None:
+    """It is healthy: only its replies tell. Its samples are asked of the other, and none of them is lost."""
+    one, two = f"127.0.0.1:{evals.server.port}", f"127.0.0.1:{second.port}"
+    evals.server.set(hold=None)
+    second.set(hold=None, fault={"kind": "status", "status": status, "times": 10**6, "path": "/v1/responses"})
+    result = evals.run(retry_timeout=1)
+    (row,) = result["scores"]
+    assert (row["n_measured"], row["verdict"]) == (SAMPLES, None)
+    assert {each["endpoint"] for each in evals.rows()} == {one}
+    servers = {each["endpoint"]: each for each in evals.status()["servers"]}
+    assert (servers[one]["phase"], servers[two]["phase"]) == ("asking", "paused")
+    assert f"HTTP {status}" in servers[two]["cause"] and "server's log" in servers[two]["remedy"]
+    (journal,) = evals.run_folder.glob("*.jsonl")
+    events = [line for line in map(json.loads, journal.read_text().splitlines()) if line.get("event") == "set_aside"]
+    assert [event["endpoint"] for event in events] == [two] and f"HTTP {status}" in events[0]["cause"]
+
+
+def test_replicas_that_all_answer_nothing_end_the_run(evals: Evals, second: LoopbackServer) -> None:
+    for server in (evals.server, second):
+        server.set(hold=None, fault={"kind": "status", "status": 404, "times": 10**6, "path": "/v1/responses"})
+    failed = evals.run(retry_timeout=1)
+    assert failed["failed"] and "HTTP 404" in failed["msg"]
+
+
 def test_what_is_no_replica_is_refused(evals: Evals, second: LoopbackServer) -> None:
     second.set(version="9.9")
     refused = evals.run("eval_run")

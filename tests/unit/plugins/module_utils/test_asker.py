@@ -189,6 +189,19 @@ def test_a_server_that_is_down_hands_its_samples_back_where_others_answer(failur
     assert asyncio.run(play()) == 3
 
 
+def test_what_a_living_server_does_not_answer_is_handed_back_once_where_others_answer() -> None:
+    async def play(before: int) -> dict[str, Any]:
+        sampler = SAMPLERS["chat_completions"]("m", "low", 1.0, 9)
+        endpoint = Endpoint.parse("http://127.0.0.1:8000/v1")
+        asker = Asker(endpoint, sampler, Limits(1.0, 60.0, 1), Pulse(9), Gate(), alone=False)
+        return (await asker.ask(FakeConnection([status(500)]), SAMPLE, before))[0]  # type: ignore[arg-type]
+
+    with pytest.raises(HandedBack) as caught:
+        asyncio.run(play(0))
+    assert caught.value.attempts == 1
+    assert asyncio.run(play(1))["outcome"] == "error"
+
+
 def test_a_server_that_fails_everything_ends_the_run() -> None:
     pulse = Pulse(1)
     for _unused in range(7):

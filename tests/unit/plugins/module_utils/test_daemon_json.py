@@ -109,7 +109,7 @@ def test_order_and_indentation_are_kept() -> None:
         ('{"debug": true', ["line 1 column 15"]),
         ('{"debug": true}\n}\n', ["line 2 column 1"]),
         ('{"mtu": NaN}', ["the constant NaN"]),
-        ("[1]", ["one JSON object, found a list"]),
+        ("[1]", ["one JSON object, found"]),
     ],
 )
 def test_what_is_not_json(text: str, said: list[str]) -> None:

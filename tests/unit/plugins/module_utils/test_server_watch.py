@@ -45,6 +45,9 @@ class Books:
     def note(self, epoch: Epoch, cause: str) -> None:
         self.events.append((epoch, cause))
 
+    def note_aside(self, cause: str) -> None:
+        raise AssertionError(f"no test sets a server aside: {cause}")
+
 
 class Docker:
     """A container that tells of no cause and can be restarted."""
