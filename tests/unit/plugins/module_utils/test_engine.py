@@ -27,6 +27,7 @@ CONTAINER: dict[str, Any] = {
         "Env": ["PATH=/usr/bin", "HF_TOKEN=hf_1", "VLLM_USE_TRTLLM_ATTENTION=1"],
     },
     "State": {"StartedAt": "2026-11-22T15:24:43Z", "Running": True},
+    "HostConfig": {},
 }
 IMAGE = {"Id": "sha256:1111", "RepoDigests": ["vllm/vllm-openai@sha256:2222"], "Config": {"Env": ["PATH=/usr/bin"]}}
 
