@@ -65,6 +65,7 @@ class ServerWatch:
         # Where several API servers answer in turn, each is a life of its own that comes again and again.
         self._known: set[Epoch] = set()
         self._restarts = 0
+        self._unfit = ""  # why a server that answers was not gone on with, at the last look
         self.drop_requests: Callable[[], None] = lambda: None
         self.looked: Callable[[Looks], None] = lambda looks: None
         # Whether others answer the eval meanwhile: then a server that is down is waited for as long as they do.
@@ -156,9 +157,11 @@ class ServerWatch:
 
     async def _accept(self, seen: Epoch, cause: str, noted: bool = True) -> bool:
         """Go on with another life of the same server; False while it cannot be told which server it is."""
+        self._unfit = ""
         try:
             found = await asyncio.get_running_loop().run_in_executor(None, probe_server, self._spec, self._api_key)
-        except ProbeError:
+        except ProbeError as exc:
+            self._unfit = f"; what answers now is not fit: {exc}"
             return False
         self._require_same(found)
         if noted and seen not in self._known:
@@ -177,12 +180,14 @@ class ServerWatch:
         self._progress.pause(PAUSED, *why)
         end = began + self._spec.server_patience
         while not await self._is_back(verdict, why.cause):
+            if self._unfit:
+                self._progress.pause(PAUSED, f"{why.cause}{self._unfit}", why.remedy)
             if self.others_answer():
                 end = time.monotonic() + self._spec.server_patience
             if time.monotonic() >= end:
                 raise ServerFailure(
                     f"the server at {Endpoint.parse(self._spec.base_url).authority} was down for "
-                    f"{self._spec.server_patience:g} s: {why.cause}; {why.remedy}"
+                    f"{self._spec.server_patience:g} s: {why.cause}{self._unfit}; {why.remedy}"
                 )
             if self._may_restart(verdict, time.monotonic() - began):
                 await self._restart(why)
@@ -191,7 +196,7 @@ class ServerWatch:
         self._gate.open()
 
     async def _is_back(self, verdict: Verdict, cause: str) -> bool:
-        stuck = self._looks.last.total
+        stuck, self._unfit = self._looks.last.total, ""
         self._looks.forget()
         if (await self._looks.look(whole=True)).name != "well":
             return False

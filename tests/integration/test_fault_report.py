@@ -134,6 +134,7 @@ def test_a_report_that_finds_no_room(judged: Judged, small: Disk, seen: Seen) ->
     assert judged.bad() == ["node3"]
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     kind="read-only file system",
     stage="report",

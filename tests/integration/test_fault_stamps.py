@@ -69,6 +69,7 @@ def test_what_is_remembered_of_a_server(
     seen(f"{found['liveness']['verdict']}, {found['liveness']['restarts']} restarts")
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     kind="corrupted stamp",
     stage="images",

@@ -45,6 +45,7 @@ def change(path: Path, pattern: str, replacement: str) -> None:
     path.write_text(text)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     kind="upgrade",
     stage="evaluate",

@@ -57,7 +57,7 @@ def test_loaded_once(images: Images, archive: tuple[Path, str], pack: bool) -> N
     kind="corrupted image",
     stage="images",
     fault="an archive of an image is cut off, at any place",
-    sees="torn",
+    sees="expected … the archive … torn",
     kept="the image that bore the name before; nothing of the archive",
     next_run="loads the archive once it is whole",
 )

@@ -99,14 +99,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """Fail when all were to run and one did not; in the process that has all reports."""
+    """Fail when all were to run and one did not, or was skipped; in the process that has all reports."""
     yield
     if hasattr(session.config, "workerinput"):
         return
     rows = session.config.stash[ROWS]
     if session.config.cache:
         session.config.cache.set(MEMORY, rows)
-    missing = [fault for fault in declared() if fault.key not in rows]
+    missing = [fault for fault in declared() if rows.get(fault.key, {}).get("outcome") != "passed"]
     if missing and session.exitstatus == pytest.ExitCode.OK and _whole(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
