@@ -37,7 +37,7 @@ HOST: dict[str, Any] = {
     "gpt_oss_gpu": test_environment_differences.gpu(1),
     "gpt_oss_plan": test_rollout.server_plans({"s": "i:2"}, [test_rollout.compared()], [test_rollout.PASSED], [], []),
     "gpt_oss_support_bundle": {"archive": "/a.tar.gz", "size": 3, "files": [{"name": "x", "bytes": 3}], "missing": []},
-    "gpt_oss_servers": next(iter(report_fleets.servers(1).values())),
+    "gpt_oss_servers": next(iter(report_fleets.servers(2).values())),
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "fleet_scores": {"fail": False, "tasks": ["gpqa"]},
