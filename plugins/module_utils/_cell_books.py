@@ -51,7 +51,6 @@ class ServerBooks:
         for run in self.runs:
             run.note({**epoch.event(iso(time.time()), cause), **where})
 
-
     def note_aside(self, cause: str) -> None:
         """Journal in each cell that this server is asked nothing from here on."""
         for run in self.runs:

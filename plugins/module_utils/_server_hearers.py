@@ -25,7 +25,6 @@ class Books(Protocol):
     def note(self, epoch: Epoch, cause: str) -> None:
         """Journal that another life of the server answers from here on."""
 
-
     def note_aside(self, cause: str) -> None:
         """Journal that the server is asked nothing from here on."""
 
