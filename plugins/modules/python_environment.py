@@ -231,7 +231,7 @@ def main() -> None:
         params["requirements"], params["optional_requirements"], params["wheels"] or "", params["index_url"] or ""
     )
     folder = Folder(params["path"])
-    before = None
+    before: Optional[Version] = None
     try:
         before = folder.in_force()
         if before and satisfies(before, recipe, params["python"]):
