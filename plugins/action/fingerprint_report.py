@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _text_files
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._text_files import diff, differing
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _fingerprint_baseline as baseline_file
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Console
@@ -102,8 +103,8 @@ def _kept(path: str | None, may_be_new: bool) -> list[dict[str, Any]]:
     if not path or (may_be_new and not Path(path).exists()):
         return []
     try:
-        return baseline_file.load(Path(path).read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError) as exc:
+        return baseline_file.load(_text_files.whole(path), path)
+    except OSError as exc:
         raise AnsibleActionFail(
             f"Expected accepted fingerprints in {path}, could not read it. Write it with accept, or correct baseline."
         ) from exc

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _text_files
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._api_reply import (
     ApiError,
     ApiTimeout,
@@ -235,9 +236,8 @@ def read_api_key(path: str | None) -> str | None:
     if path is None:
         return None
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            key = file.read().strip(" \t\n")
-    except (OSError, UnicodeDecodeError) as exc:
+        key = _text_files.whole(path).strip(" \t\n")
+    except OSError as exc:
         raise ApiError(
             f"expected an API key in the file {path}, could not read it: {exc}; create it, mode 0600"
         ) from exc

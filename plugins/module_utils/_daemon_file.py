@@ -26,7 +26,9 @@ def read(path: str) -> str:
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError as exc:
-        raise DaemonJsonError(f"{path} must be JSON in UTF-8, found {exc}; correct it, nothing was changed") from exc
+        raise DaemonJsonError(
+            f"{path} must be JSON in UTF-8, found other bytes from byte {exc.start} on; correct it, nothing was changed"
+        ) from exc
 
 
 def validate(module: AnsibleModule, path: str, text: str, settings: Dict[str, Any]) -> str:

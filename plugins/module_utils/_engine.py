@@ -102,7 +102,8 @@ def checked_container(found: Any) -> dict[str, Any]:
     sound = all(isinstance(parts.get(name), dict) for name in ("State", "Config", "HostConfig"))
     if not sound or not isinstance(parts.get("Id"), str) or "StartedAt" not in parts["State"]:
         raise EngineError(
-            f"expected what Docker's API tells of a container, found {str(found)[:200]!r}; is this a Docker Engine?"
+            "expected what Docker's API tells of a container, found only "
+            f"{', '.join(sorted(map(str, parts))) or 'another kind of answer'}; is this a Docker Engine?"
         )
     return parts
 

@@ -67,7 +67,7 @@ def described(info: Any) -> tuple[Optional[dict[str, Any]], str]:
     try:
         return describe(info), ""
     except (AttributeError, TypeError, ValueError):
-        return None, f"wanted what Docker's API tells of an engine, found {str(info)[:200]!r}; is this Docker?"
+        return None, "wanted what Docker's API tells of an engine, found values of other kinds; is this Docker?"
 
 
 def describe(info: Mapping[str, Any]) -> dict[str, Any]:

@@ -262,7 +262,8 @@ class Connection:
         except asyncio.TimeoutError as exc:
             raise ConnectError(f"cannot connect to {where.authority}: no answer in {CONNECT_TIMEOUT:g} s") from exc
         except (OSError, UnicodeError) as exc:  # the latter for a name that no resolver can be asked for
-            raise ConnectError(f"cannot connect to {where.authority}: {exc}") from exc
+            found = exc if isinstance(exc, OSError) else "its host has no name that can be looked up"
+            raise ConnectError(f"cannot connect to {where.authority}: {found}") from exc
         return self._wire
 
     def drop(self, reason: str) -> None:

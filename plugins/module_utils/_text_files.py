@@ -15,6 +15,15 @@ from typing import Optional, Union
 Texts = Mapping[str, Optional[str]]
 
 
+def whole(path: str, encoding: str = "utf-8") -> str:
+    """Return a file's text, its line ends as they are. Raises OSError, also for what is no text."""
+    content = Path(path).read_bytes()
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as exc:
+        raise OSError(f"it is no UTF-8 text from byte {exc.start} on") from None
+
+
 def read(path: str) -> Optional[str]:
     """Return a file's text; None when there is none."""
     try:

@@ -260,11 +260,11 @@ status_path:
 import os
 import re
 import time
-from pathlib import Path
 from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _text_files
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._detach import DetachError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._fetch import Patience
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import CacheError, refuse_odd_names
@@ -360,8 +360,8 @@ def read_token(path: Optional[str]) -> Optional[str]:
     if not path:
         return None
     try:
-        token = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
+        token = _text_files.whole(path).strip()
+    except OSError as exc:
         raise CacheError(f"expected a Hub token in the file {path}, could not read it: {exc}") from exc
     if not token:
         raise CacheError(f"expected a Hub token in the file {path}, found nothing in it")

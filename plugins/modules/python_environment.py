@@ -232,12 +232,13 @@ def main() -> None:
         params["requirements"], params["optional_requirements"], params["wheels"] or "", params["index_url"] or ""
     )
     folder = Folder(params["path"])
-    before = folder.in_force()
-    if before and satisfies(before, recipe, params["python"]):
-        module.exit_json(**result_of(folder, before))
-    if module.check_mode:
-        module.exit_json(**would(folder, recipe, module, before))
+    before: Optional[Version] = None
     try:
+        before = folder.in_force()
+        if before and satisfies(before, recipe, params["python"]):
+            module.exit_json(**result_of(folder, before))
+        if module.check_mode:
+            module.exit_json(**would(folder, recipe, module, before))
         os.umask(0o022)
         folder.path.mkdir(parents=True, exist_ok=True)
         with held(str(folder.path / ".lock"), LOCK_SECONDS):

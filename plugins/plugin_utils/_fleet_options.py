@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.vars.hostvars import HostVars
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _text_files
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._tasks import unknown_tasks
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _waivers
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._cells import Wanted, tallies
@@ -215,8 +215,8 @@ def _references(args: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _of_file(path: str) -> list[dict[str, Any]]:
     try:
-        return load(Path(path).read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError) as exc:
+        return load(_text_files.whole(path), path)
+    except OSError as exc:
         raise AnsibleActionFail(
             f"Expected a file of gpt_oss.fleet.eval_baseline at {path}, could not read it. Correct reference_files."
         ) from exc

@@ -19,3 +19,11 @@ def plain(value: Any) -> Any:
         return value
     kind = next((kind for kind in (int, float) if isinstance(value, kind)), str)
     return kind(value)
+
+
+def kind_of(value: Any) -> str:
+    """Return what kind of value this is, in words. The value itself may be a secret."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower() if value is not None else "nothing"
+    kinds = ((str, "a text"), (Mapping, "a dictionary"), ((list, tuple), "a list"), ((int, float), "a number"))
+    return next((words for kind, words in kinds if isinstance(value, kind)), "another kind of value")

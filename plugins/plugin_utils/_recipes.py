@@ -16,6 +16,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _provisions
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _recipe_checks as checks
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._overlaps import overlaps
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._placement import Placement, Request, place
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import kind_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import Catalogue, Site
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_plan import Plan, choose, image_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._server_description import describe
@@ -98,7 +99,7 @@ def _look(
     servers: Entries, catalogue: Catalogue, site: Site, defaults: Mapping[str, Any]
 ) -> tuple[list[_Entry], list[Placement], list[str]]:
     if not _is_list(servers):
-        raise RecipeError([f"vllm_servers must be a list of servers; found {str(servers)[:200]!r}"])
+        raise RecipeError([f"vllm_servers must be a list of servers; found {kind_of(servers)}"])
     entries = [_read(given, catalogue, site, defaults) for given in servers]
     requests = [
         Request(index, _placeable(entry), entry.plan.gpus_each if entry.plan else 1)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from ansible.errors import AnsibleActionFail, AnsibleFilterError
 from ansible.utils.display import Display
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import kind_of
 from jinja2 import UndefinedError
 
 Report = TypeVar("Report")
@@ -29,7 +30,7 @@ def found_in(exc: BaseException) -> str:
     if isinstance(exc, KeyError) and exc.args:
         return f"an entry without {exc.args[0]!r}"
     if isinstance(exc, AttributeError):
-        return f"{_shortened(exc.obj)} in another's place"
+        return f"{kind_of(exc.obj)} where another kind of value belongs"
     if isinstance(exc, LookupError):
         return "a list that is too short"
     if isinstance(exc, UndefinedError):
@@ -37,11 +38,6 @@ def found_in(exc: BaseException) -> str:
     if isinstance(exc, RecursionError):
         return "values that are nested too deep"
     return "a value of another type"
-
-
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def guarded(name: str, function: Callable[..., Report]) -> Callable[..., Report]:

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Mapping
@@ -89,7 +90,7 @@ def _isolated(module: ModuleType, parameters: Mapping[str, Any], folder: Path, o
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
     os.chdir(folder)
-    os.environ["HOME"] = os.environ["TMPDIR"] = str(folder)
+    os.environ["HOME"] = tempfile.tempdir = str(folder)
     try:
         with patch_module_args(dict(parameters)):
             module.main()

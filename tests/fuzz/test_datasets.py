@@ -114,6 +114,8 @@ SAMPLES = [Sample("gpqa", 0, repeat, (0, 1, 2, 3), "What?", "A") for repeat in r
 ABOUT = {"server": "one", "model": "m", "task": "gpqa", "reasoning_effort": "low", "sampler": "responses"}
 
 
+@example(content=b"null")
+@example(content=json.dumps({**RESULTS, "convos": [[3]] * 3}).encode())
 @fuzz(content=damaged_json(RESULTS))
 def test_result_files_of_the_reference_harness(content: bytes, tmp_path: Path) -> None:
     path = file_of(tmp_path, content)

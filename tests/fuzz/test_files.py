@@ -50,6 +50,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import (
     _watch,
 )
 from fuzzing import as_json, check_message, damaged, damaged_json, fuzz, mangled
+from hypothesis import example
 from hypothesis import strategies as st
 
 FIXTURES = Path(__file__).parents[1] / "unit" / "plugins" / "module_utils" / "fixtures"
@@ -81,6 +82,7 @@ def test_nvidia_smi(content: bytes) -> None:
         check_message(log.problem)
 
 
+@example(content=b"ID='x\n")
 @fuzz(content=mangled(OS_RELEASE))
 def test_os_release(content: bytes) -> None:
     text = content.decode("utf-8", "replace")
@@ -131,6 +133,7 @@ INSPECTED = {
 }  # fmt: skip
 
 
+@example(content=b"null")
 @fuzz(content=damaged_json({"debug": True, "log-opts": {"max-size": "5m"}, "runtimes": {"nvidia": {"path": "x"}}}))
 def test_daemon_json(content: bytes) -> None:
     text = content.decode("utf-8", "replace")
@@ -141,6 +144,7 @@ def test_daemon_json(content: bytes) -> None:
     assert not problem or len(problem.split()) > 2
 
 
+@example(info={"DriverStatus": [1]})
 @fuzz(info=damaged(INFO))
 def test_docker_info(info: Any) -> None:
     """host_info tells of an engine what it can."""
@@ -150,6 +154,7 @@ def test_docker_info(info: Any) -> None:
         check_message(problem)
 
 
+@example(container={"Id": "abc"})
 @fuzz(container=damaged(INSPECTED))
 def test_docker_inspect(container: Any) -> None:
     """What the engine tells of a container is read in one place, and its error is that of an engine."""
@@ -165,6 +170,8 @@ STAMP = {
 }  # fmt: skip
 
 
+@example(content=b"[]")
+@example(content=as_json({**STAMP, "files": {"config.json": {"size": "x"}}}))
 @fuzz(content=damaged_json(STAMP))
 def test_stamps_and_manifests(content: bytes, tmp_path: Path) -> None:
     path = _model_stamp.stamp_path(tmp_path, COMMIT)
@@ -180,6 +187,8 @@ def test_stamps_and_manifests(content: bytes, tmp_path: Path) -> None:
 INDEX = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
 
 
+@example(content=b"", index=b"[]")
+@example(content=b"", index=b"\xff")
 @fuzz(content=damaged_json(STAMP), index=damaged_json(INDEX))
 def test_what_the_hub_library_leaves_in_a_cache(content: bytes, index: bytes, tmp_path: Path) -> None:
     snapshot = tmp_path / "snapshots" / COMMIT
@@ -200,6 +209,7 @@ CONTAINER = {"Id": "abc", "State": {"StartedAt": "2026-01-02T03:04:06Z", "Runnin
 MEMORY = {"container_id": "abc", "restart_count": 1, "started": 1.0, "seen_at": 2.0, "looping": False, "restarts": []}
 
 
+@example(start=as_json({**START, "kernel_proof": {"findings": 3}}), record=b"[]")
 @fuzz(start=damaged_json(START), record=damaged_json({"digests": ["x@sha256:1"], "version": "0.32.0"}))
 def test_servers_state(start: bytes, record: bytes, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir(exist_ok=True)
@@ -213,6 +223,7 @@ def test_servers_state(start: bytes, record: bytes, tmp_path: Path) -> None:
     _image_records.with_digests(image, ["x@sha256:2"])
 
 
+@example(content=as_json({**MEMORY, "seen_at": [1]}))
 @fuzz(content=damaged_json({**MEMORY, "restarts": [{"at": 1.0, "count": 2}]}))
 def test_what_is_remembered_of_restarts(content: bytes) -> None:
     memory = _restarts.read_memory(content.decode("utf-8", "replace"))
@@ -266,6 +277,8 @@ DOCUMENT = {"format": 1, "models": MODELS, "vocabulary": [], "data": {}, "wheels
 PARCEL_ERRORS = (_bundle.BundleError, _parcel.ParcelError, _sums.SumsError)
 
 
+@example(document=b"[]", sums=b"", whole=True)
+@example(document=as_json({"format": 1, "models": [{}]}), sums=b"", whole=True)
 @fuzz(document=damaged_json(DOCUMENT), sums=mangled(b"0" * 64 + b"  models/x\n"), whole=st.booleans())
 def test_bundles(document: bytes, sums: bytes, whole: bool, tmp_path: Path) -> None:
     (tmp_path / _bundle.NAME).write_bytes(document)
@@ -312,6 +325,8 @@ REFERENCE = {
 ROW = {"model": "m", "task": "gpqa", "reasoning_effort": "low", "sampler": "responses", "n_questions": 1}
 
 
+@example(content=b'{"baseline": 1, "scores": [null]}')
+@example(content=as_json({"baseline": 1, "scores": [{**REFERENCE, "outcomes": [[1, "x"]]}]}))
 @fuzz(content=damaged_json({"baseline": 1, "scores": [REFERENCE, REFERENCE]}))
 def test_baselines(content: bytes) -> None:
     text = content.decode("utf-8", "replace")
@@ -339,7 +354,8 @@ def test_waivers(rows: Any) -> None:
 QUARANTINE = _quarantine.dump({"one": {"reason": "bad", "time": "2026-01-02T03:04:05Z", "retest": "x"}}).encode()
 
 
-@fuzz(content=mangled(QUARANTINE))
+@example(content=b"[" * 900)
+@fuzz(content=mangled(QUARANTINE), brief=3)
 def test_quarantine(content: bytes) -> None:
     text = content.decode("utf-8", "replace")
     entries = sentence(lambda: _quarantine.load(text, "file"), _quarantine.QuarantineError)
@@ -347,6 +363,7 @@ def test_quarantine(content: bytes) -> None:
         _quarantine.dump(entries)
 
 
+@example(content=as_json({**STATUS, "eta_s": {}}), mark="1\n")
 @fuzz(content=damaged_json(STATUS), mark=st.sampled_from(["", "0\n", "1\n", "\n"]))
 def test_what_a_watcher_reads_of_a_host(content: bytes, mark: str) -> None:
     try:

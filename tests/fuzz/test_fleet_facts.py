@@ -19,6 +19,7 @@ from ansible_collections.gpt_oss.fleet.plugins.filter.report_markdown import Fil
 from fingerprint_examples import row as fingerprint
 from fleet_examples import make_row, spread
 from fuzzing import ANYTHING, check_message, damaged, fuzz
+from hypothesis import example
 from hypothesis import strategies as st
 
 ROWS = [make_row("gpqa", effort, spread(110 + 10 * n, 198)) for n, effort in enumerate(("low", "medium", "high"))]
@@ -37,7 +38,7 @@ HOST: dict[str, Any] = {
     "gpt_oss_gpu": test_environment_differences.gpu(1),
     "gpt_oss_plan": test_rollout.server_plans({"s": "i:2"}, [test_rollout.compared()], [test_rollout.PASSED], [], []),
     "gpt_oss_support_bundle": {"archive": "/a.tar.gz", "size": 3, "files": [{"name": "x", "bytes": 3}], "missing": []},
-    "gpt_oss_servers": next(iter(report_fleets.servers(1).values())),
+    "gpt_oss_servers": next(iter(report_fleets.servers(2).values())),
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "fleet_scores": {"fail": False, "tasks": ["gpqa"]},
@@ -69,7 +70,7 @@ def placed(folder: Path, arguments: dict[str, Any]) -> dict[str, Any]:
     return {**arguments, **{name: str(folder / arguments[name]) for name in paths}}
 
 
-@fuzz(name=st.sampled_from(sorted(ARGUMENTS)), broken=damaged(HOST), brief=20)
+@fuzz(name=st.sampled_from(sorted(ARGUMENTS)), broken=damaged(HOST), brief=15)
 def test_one_hosts_facts(name: str, broken: Any, tmp_path: Path) -> None:
     """The two sound hosts are told as they are without the broken one's company."""
     hosts = {"one": HOST, "two": broken if isinstance(broken, dict) else {}, "three": HOST}
@@ -77,8 +78,18 @@ def test_one_hosts_facts(name: str, broken: Any, tmp_path: Path) -> None:
     assert result is not None, f"{name} fails altogether"
 
 
+@example(name="support_index", values={"gpt_oss_support_bundle": 3})
+@example(name="fingerprint_report", values={"gpt_oss_fingerprints": 3})
+@example(name="smoke_report", values={"gpt_oss_smoke": "x"})
+@example(name="environment_report", values={"gpt_oss_environment": [3]})
+@example(name="rollout_plan", values={"gpt_oss_plan": [3]})
+@example(name="fleet_scores", values={"vllm_servers": [3]})
+@example(name="fleet_scores", values={"ansible_facts": {"gpt_oss_scores": [{}]}})
+@example(name="status_report", values={"gpt_oss_liveness": [3]})
+@example(name="cache_report", values={"gpt_oss_cache": [3]})
+@example(name="eval_status_report", values={"gpt_oss_evals": [3]})
 @fuzz(
-    name=st.sampled_from(sorted(ARGUMENTS)), values=st.dictionaries(st.sampled_from(sorted(HOST)), ANYTHING), brief=20
+    name=st.sampled_from(sorted(ARGUMENTS)), values=st.dictionaries(st.sampled_from(sorted(HOST)), ANYTHING), brief=10
 )
 def test_facts_of_another_kind(name: str, values: Any, tmp_path: Path) -> None:
     hosts = {"one": HOST, "two": {**HOST, **values}, "three": HOST}
@@ -88,7 +99,7 @@ def test_facts_of_another_kind(name: str, values: Any, tmp_path: Path) -> None:
 FLEET = report_fleets.fleet(2)
 
 
-@fuzz(fleet=damaged(FLEET), form=st.sampled_from(["html", "md", "csv", "json", "junit"]))
+@fuzz(fleet=damaged(FLEET), form=st.sampled_from(["html", "md", "csv", "json", "junit"]), brief=4)
 def test_reports_of_a_damaged_fleet(fleet: Any, form: str, tmp_path: Path) -> None:
     if not isinstance(fleet, dict):
         return

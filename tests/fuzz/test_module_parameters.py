@@ -156,3 +156,28 @@ def test_a_module(name: str, folder: Path, data: st.DataObject, check: bool) -> 
     assert not ended.trace, ended.trace
     if ended.result.get("failed") and not CORES_MESSAGE.search(ended.result["msg"]):
         check_message(ended.result["msg"])
+
+
+FOUND = [
+    ("bundle", {"path": "folder", "memory": "memory", "models": [{}]}, "wanted repo_id, revision, commit, path"),
+    ("bundle", {"path": "folder", "memory": "memory", "data": {"gpqa": [3]}}, "a list of paths as data.gpqa"),
+    ("vllm_fingerprint", {"base_url": "http://x:99999/v1", "model": "m"}, "expected a base_url"),
+    ("vllm_smoke", {"base_url": "http://127.0.0.1:9/v1", "model": "m", "timeout": -1}, "expected a timeout above 0"),
+    ("hf_cache", {"cache_dir": "x" * 300, "docker_host": "unix:///nowhere"}, "File name too long"),
+    ("hf_model_share", {"cache_dir": "x" * 300, "repo_id": "a/b"}, "could not look into it"),
+    ("python_environment", {"path": "folder", "requirements": "x", "wheels": "x" * 300}, "could not be made"),
+    ("docker_config", {"path": "binary", "settings": {"debug": True}}, "must be JSON in UTF-8, found other bytes"),
+    ("docker_config", {"path": "/etc/daemon.json", "validate": False, "settings": {"debug": True}}, "not writable"),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "said"), FOUND, ids=[f"{name}-{said}" for name, _given, said in FOUND])
+def test_what_was_found_before(name: str, given: dict[str, Any], said: str, folder: Path) -> None:
+    if given.get("path") == "/etc/daemon.json" and not sandbox.SEALED:
+        pytest.skip("only sealed off it may be tried to write there")
+    module = importlib.import_module(f"ansible_collections.gpt_oss.fleet.plugins.modules.{name}")
+    fill(folder)
+    ended = sandbox.run(module, {**given, **CORES_OWN}, folder)
+    assert not ended.trace, ended.trace
+    check_message(ended.result["msg"])
+    assert said in ended.result["msg"]

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_catalogue import catalogue_and_site
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipes import RecipeError, expand, images, resolve
 from fuzzing import check_message, damaged, fuzz
+from hypothesis import example
 from hypothesis import strategies as st
 from recipe_examples import B20, DATA, gpu_facts
 
@@ -40,6 +41,8 @@ def told(name: str, *args: Any, **named: Any) -> Any:
     return found
 
 
+@example(servers=None, defaults={}, gpus=None)
+@example(servers=0.5, defaults={}, gpus=None)
 @fuzz(servers=damaged(SERVERS), defaults=damaged(DEFAULTS, least=0), gpus=st.sampled_from([None, gpu_facts()]))
 def test_servers(servers: Any, defaults: Any, gpus: Any) -> None:
     """What is wrong with vllm_servers, the most written of all variables, is always told entry by entry."""
@@ -59,6 +62,7 @@ def test_servers(servers: Any, defaults: Any, gpus: Any) -> None:
     json.dumps([entries, described])
 
 
+@example(options={**RECIPES, "image_tags": 3})
 @fuzz(options=damaged({**RECIPES, "hf_home": "/hf", "gpu_facts": gpu_facts(), "gpus_per_host": 8}))
 def test_recipes_of_ones_own(options: Any) -> None:
     if not isinstance(options, dict):
@@ -75,6 +79,7 @@ DATA_FILES = {
 }
 
 
+@example(data={"gpqa": None})
 @fuzz(data=damaged(DATA_FILES))
 def test_data_files(data: Any) -> None:
     told("bundled_data", data)
@@ -83,12 +88,15 @@ def test_data_files(data: Any) -> None:
 MODELS = [{"repo_id": B20, "revision": "main", "commit": "0" * 40, "verified": True}, {"repo_id": "a/b"}]
 
 
+@example(models=None, servers=[])
 @fuzz(models=damaged(MODELS), servers=damaged([{"name": "one", "model": B20, "arguments": ["--revision", "x"]}]))
 def test_models(models: Any, servers: Any) -> None:
     told("served_models", servers, models)
     told("model_rows", models)
 
 
+@example(facts=[3, {}], options={})
+@example(facts=[driver_examples.host(), driver_examples.gpu()], options={"gpus": []})
 @fuzz(
     facts=damaged([driver_examples.host(), driver_examples.gpu()], least=0),
     options=damaged({"branch": "580", "gpus": 8}),
@@ -98,18 +106,21 @@ def test_drivers(facts: Any, options: Any) -> None:
         told("driver_plan", *facts, options)
 
 
+@example(facts=[[], {}])
 @fuzz(facts=damaged([docker_hosts.official(), docker_hosts.wishes()]))
 def test_docker(facts: Any) -> None:
     if isinstance(facts, list) and len(facts) == 2 and isinstance(facts[1], dict):
         told("docker_plan", facts[0], **{str(key): value for key, value in facts[1].items()})
 
 
+@example(facts=[[], {}])
 @fuzz(facts=damaged([docker_hosts.official(), driver_examples.gpu()]))
 def test_toolkit(facts: Any) -> None:
     if isinstance(facts, list) and len(facts) == 2:
         told("toolkit_plan", *facts)
 
 
+@example(facts=[[], {}], accepted=True)
 @fuzz(facts=damaged([preflight_hosts.host(), preflight_hosts.b200()]), accepted=damaged(["disk"]))
 def test_preflight(facts: Any, accepted: Any) -> None:
     if isinstance(facts, list) and len(facts) == 2:

@@ -82,6 +82,7 @@ def response_bytes(document: Any) -> st.SearchStrategy[bytes]:
 # The synchronous client -------------------------------------------------------------------------------------------
 
 
+@example(data=response(b"\t", status="400 Bad Request"), piece=7)
 @fuzz(data=response_bytes(MODELS), piece=PIECES)
 def test_the_client_of_modules(data: bytes, piece: int, server: RawServer) -> None:
     server.answer, server.piece = lambda path: data, max(piece, len(data) // 50)
@@ -138,6 +139,7 @@ def stream_events(content: bytes) -> list[list[Any]]:
     return [[event.name, event.data] for event in events(Lines(content))]  # type: ignore[arg-type]
 
 
+@example(chat=[["", {"object": "chat.completion.chunk", "id": [], "choices": [{"delta": [1]}]}]], responses=[])
 @fuzz(chat=damaged(stream_events(CHAT_STREAM)), responses=damaged(stream_events(RESPONSES_STREAM)))
 def test_streams_of_damaged_events(chat: Any, responses: Any) -> None:
     chat, responses = (
@@ -159,6 +161,8 @@ def test_streams_of_damaged_events(chat: Any, responses: Any) -> None:
             check_message(str(exc))
 
 
+@example(chat={**CHAT, "choices": [{"message": {"role": "assistant", "content": [1]}}]}, answered=RESPONSE)
+@example(chat=CHAT, answered={**RESPONSE, "output": [{"type": "message", "content": 5}]})
 @fuzz(chat=damaged(CHAT), answered=damaged(RESPONSE))
 def test_whole_replies(chat: Any, answered: Any) -> None:
     for body, read in ((chat, _smoke_answer.chat_answer), (answered, _smoke_answer.response_answer)):
@@ -186,6 +190,8 @@ def test_the_smoke_test(models: Any, chat: bytes, answered: bytes, error: bytes,
     json.dumps(vllm_smoke.result_of(checks, None, 0.0))
 
 
+@example(models={"data": ["x"]}, chat=CHAT, piece=7)
+@example(models=MODELS, chat={**CHAT, "usage": [1]}, piece=7)
 @fuzz(models=damaged(MODELS, least=0), chat=damaged(CHAT), piece=PIECES)
 def test_readiness_and_probe(models: Any, chat: Any, piece: int, server: RawServer) -> None:
     asked = {"/health": b"", "/v1/models": as_json(models), "/v1/chat/completions": as_json(chat)}
@@ -203,6 +209,8 @@ def test_readiness_and_probe(models: Any, chat: Any, piece: int, server: RawServ
         check_message(str(exc))
 
 
+@example(refusal=as_json(ERROR), usage=[1], length=4096)
+@example(refusal=as_json(ERROR), usage={"usage": 3}, length=4096)
 @fuzz(refusal=damaged_json(ERROR), usage=damaged(CHAT), length=st.one_of(st.none(), st.integers(-1, 200_000)))
 def test_the_token_limit(refusal: bytes, usage: Any, length: Any, server: RawServer) -> None:
     bodies = iter([response(refusal, status="400 Bad Request"), response(as_json(usage)), response(b"")])
@@ -244,6 +252,8 @@ GENERATED = {"tokens": [f"token_id:{n}" for n in range(16)], "token_logprobs": [
 COMPLETION = {"choices": [{"prompt_logprobs": SCORED, "logprobs": GENERATED}], "usage": {"prompt_tokens": 6}}
 
 
+@example(body={"choices": [{"prompt_logprobs": [None, None], "logprobs": GENERATED}]}, again=COMPLETION)
+@example(body={"choices": [{"prompt_logprobs": SCORED, "logprobs": {"tokens": 3}}], "usage": []}, again=COMPLETION)
 @fuzz(body=damaged(COMPLETION), again=damaged(COMPLETION, least=0))
 def test_fingerprints(body: Any, again: Any, server: RawServer) -> None:
     bodies = iter([as_json(body), as_json(body)])
@@ -258,6 +268,9 @@ def test_fingerprints(body: Any, again: Any, server: RawServer) -> None:
 # The eval's client ------------------------------------------------------------------------------------------------
 
 
+@example(
+    chat=as_json({**CHAT, "usage": {"prompt_tokens": "9"}}), answered=as_json({**RESPONSE, "usage": [1]}), error=b""
+)
 @fuzz(chat=damaged_json(CHAT), answered=damaged_json(RESPONSE), error=damaged_json(ERROR))
 def test_replies_to_samples(chat: bytes, answered: bytes, error: bytes) -> None:
     for name, body in (("chat_completions", chat), ("responses", answered), ("responses", error)):
@@ -271,6 +284,7 @@ def test_replies_to_samples(chat: bytes, answered: bytes, error: bytes) -> None:
     assert isinstance(error_text(error), str)
 
 
+@example(data=response(b"", status="400 Bad Request"), sampler="responses", piece=7)
 @fuzz(
     data=st.one_of(response_bytes(CHAT), response_bytes(RESPONSE)),
     sampler=st.sampled_from(list(SAMPLERS)),
@@ -334,6 +348,7 @@ class OneContainer:
         return iter(())
 
 
+@example(chat={"usage": 3}, models={"data": [1]}, metrics=METRICS, health=200)
 @fuzz(
     chat=damaged(CHAT),
     models=damaged(MODELS, least=0),

@@ -38,3 +38,11 @@ def test_all_or_nothing(tmp_path: Path) -> None:
 def test_a_key_is_not_shown_in_full() -> None:
     text = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME\n"
     assert _text_files.diff({"/nowhere/key": text})[0]["after"] == "(an OpenPGP public key of 43 characters)\n"
+
+
+def test_what_is_no_text_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "good").write_bytes("ü\r\n".encode())
+    assert _text_files.whole(str(tmp_path / "good")) == "ü\r\n"
+    (tmp_path / "bad").write_bytes(b"a\xff")
+    with pytest.raises(OSError, match=r"^it is no UTF-8 text from byte 1 on$"):
+        _text_files.whole(str(tmp_path / "bad"))
