@@ -63,6 +63,8 @@ run_integration() {
         fleet_scores smoke_playbook status_playbook strategies
     )
     names=("${names[@]/#/tests/integration/test_}")
+    # The simulator's image holds the interpreter that built it: a tag for each cell.
+    export GPT_OSS_FLEET_SIMULATOR_IMAGE=gpt-oss-fleet/vllm-simulator:matrix-${1##*/}
     PATH="$1/bin:$PATH" tests/tools/pytest.sh "integration-${1##*/}" -n 2 --dist loadfile -m "not slow" "${names[@]/%/.py}"
 }
 
