@@ -77,7 +77,7 @@ def test_unknown_tasks_are_refused() -> None:
 
 
 def test_hosts_that_the_inventory_lacks_are_named() -> None:
-    variables = {"hostvars": {"node1": {}}}
+    variables: dict[str, Any] = {"hostvars": {"node1": {}}}
     assert _fleet_options.hosts_of({"hosts": ["node1"]}, variables) == ["node1"]
     with pytest.raises(AnsibleActionFail, match=r"hosts of the inventory in the parameter hosts, found nod2, gone\."):
         _fleet_options.hosts_of({"hosts": ["nod2", "node1", "gone"]}, variables)
