@@ -25,10 +25,13 @@ class Host:
     server: dict[str, Any]
     variables: dict[str, Any] = field(default_factory=dict)
 
-    def play(self, playbook: str, *options: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    def command(self, playbook: str, *options: str, **variables: Any) -> list[str]:
         extra = ["-e", json.dumps({**self.variables, **variables})]
+        return [*PLAYBOOK, f"gpt_oss.fleet.{playbook}", "-i", str(self.inventory), *extra, *options]
+
+    def play(self, playbook: str, *options: str, **variables: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*PLAYBOOK, f"gpt_oss.fleet.{playbook}", "-i", str(self.inventory), *extra, *options],
+            self.command(playbook, *options, **variables),
             capture_output=True,
             text=True,
             cwd=ROOT,
