@@ -48,7 +48,7 @@ def is_running(folder: Path) -> bool:
     """Return whether a job holds the lock, without making anything; also where nothing may be written."""
     try:
         descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -164,6 +164,7 @@ FOUND = [
     ("vllm_fingerprint", {"base_url": "http://x:99999/v1", "model": "m"}, "expected a base_url"),
     ("vllm_smoke", {"base_url": "http://127.0.0.1:9/v1", "model": "m", "timeout": -1}, "expected a timeout above 0"),
     ("hf_cache", {"cache_dir": "x" * 300, "docker_host": "unix:///nowhere"}, "File name too long"),
+    ("vllm_image_share", {"image": "a", "docker_host": "unix:///nowhere", "state_path": "empty"}, "Docker Engine"),
     ("hf_model_share", {"cache_dir": "x" * 300, "repo_id": "a/b"}, "could not look into it"),
     ("python_environment", {"path": "folder", "requirements": "x", "wheels": "x" * 300}, "could not be made"),
     ("docker_config", {"path": "binary", "settings": {"debug": True}}, "must be JSON in UTF-8, found other bytes"),
