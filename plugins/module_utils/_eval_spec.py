@@ -157,7 +157,7 @@ class EvalSpec:
         if self.restart_server and self.container is None:
             found.append("restart_server is set without container; name the container that may be restarted")
         for name in ("request_timeout", "retry_timeout", "stall_seconds", "server_patience"):
-            if not getattr(self, name) > 0:  # NaN too
+            if math.isnan(getattr(self, name)) or getattr(self, name) <= 0:
                 found.append(f"{name} is {getattr(self, name):g} s, wanted more than 0")
         if not 0 <= self.temperature < math.inf:
             found.append(f"temperature is {self.temperature:g}, wanted 0 or more, such as 1.0")

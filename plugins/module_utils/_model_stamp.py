@@ -120,7 +120,7 @@ def _parsed(document: Mapping[str, Any]) -> Stamp:
     if document["format"] != FORMAT:
         raise ValueError(f"this is of format {document['format']}, wanted {FORMAT}")
     for entry in (*document["listing"].values(), *document["files"].values()):
-        if not all(type(value) is (int if name in _NUMBERS else str) for name, value in entry.items()):
+        if not all(isinstance(value, int if name in _NUMBERS else str) for name, value in entry.items()):
             raise TypeError("a file is not told as it is written here")
     return Stamp(
         str(document["repo_id"]),

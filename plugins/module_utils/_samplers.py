@@ -127,7 +127,13 @@ def _counts(document: Mapping[str, Any], asked: str, answered: str) -> tuple[Opt
     usage = _mapping(document.get("usage"))
     details = _mapping(usage.get(f"{answered}_details"))
     found = (usage.get(asked), usage.get(answered), details.get("reasoning_tokens"))
-    return tuple(count if type(count) is int and 0 <= count <= _MOST_TOKENS else None for count in found)
+    return tuple(map(_count, found))
+
+
+def _count(value: Any) -> Optional[int]:
+    # To Python true is a number.
+    told = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS
+    return value if told else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

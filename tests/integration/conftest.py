@@ -25,7 +25,10 @@ from hub_harness import Hub, hub_with_model
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
-from faults import Seen, pytest_runtest_makereport, seen  # noqa: E402, F401  (the path comes first; for all tests)
+import faults  # noqa: E402  (the path comes first)
+
+# For all tests.
+Seen, seen, pytest_runtest_makereport = faults.Seen, faults.seen, faults.pytest_runtest_makereport
 
 DOCKER_HOST = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 # Two checkouts whose simulators differ would build each other's image anew; with a tag each they do not.

@@ -104,7 +104,7 @@ def test_the_client_of_evals_tells_no_key(echo: int) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 400, 500])
-@pytest.mark.parametrize("written", [str, lambda text: quote(text, safe=""), lambda text: json.dumps(text)])
+@pytest.mark.parametrize("written", [str, lambda text: quote(text, safe=""), json.dumps])
 def test_the_hub_tells_no_token(
     status: int, written: Callable[[str], str], hub: Hub, tmp_path: Path, impatient: None
 ) -> None:

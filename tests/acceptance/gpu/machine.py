@@ -108,7 +108,7 @@ class Machine:
     def cdi(self) -> dict[str, Any]:
         """Options that ask for GPUs by CDI where the engine knows it; else none, and they come by their nodes."""
         version = self.docker("version", "--format", "{{.Server.Version}}")
-        return {"gpu_access": "cdi", "volumes": []} if int(version.split(".")[0]) >= 25 else {}
+        return {"gpu_access": "cdi", "volumes": []} if int(version.partition(".")[0]) >= 25 else {}
 
     def problems(self) -> list[dict[str, Any]]:
         """Return the problems that preflight found when it was asked; none where it was not."""
