@@ -55,7 +55,9 @@ def test_each_host_has_a_row() -> None:
         "4 of 5 servers on 5 hosts need attention: stuck/gpt-oss-20b stuck, empty, gone and broken. In all: 1 idle,"
     )
     one = fleet_status({"well": host(row()), "stuck": host(row(verdict="stuck", wrong=True))})
-    assert one["sentence"].startswith("1 of 2 servers on 2 hosts needs attention: stuck/gpt-oss-20b stuck. In all: 1 idle,")
+    assert one["sentence"].startswith(
+        "1 of 2 servers on 2 hosts needs attention: stuck/gpt-oss-20b stuck. In all: 1 idle,"
+    )
     assert len({tuple(sorted(each)) for each in found["servers"]}) == 1
     assert max(map(len, status_table(found["servers"]))) <= 120
 
