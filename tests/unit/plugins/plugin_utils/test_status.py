@@ -109,3 +109,11 @@ def test_of_many_servers_only_what_is_wrong_is_shown() -> None:
 )
 def test_durations(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_command_is_not_broken_at_its_hyphens() -> None:
+    command = "docker unpause a-rather-long-name-of-a-server-gpt-oss-20b"
+    for length in range(60, 110):
+        shown = row(verdict="stuck", wrong=True, remedy=f"{'x' * length} {command}")
+        lines = status_table(fleet_status({"a": host(shown)})["servers"])
+        assert any(command.split()[-1] in line for line in lines), length
