@@ -11,7 +11,7 @@ announce() {
 gpt_oss.fleet demo: five simulated GPU hosts on this machine are deployed, evaluated and judged. One is good; the others are
 bad on purpose, each in its own way: node2 scores 3 points less, node3 runs other kernels than it was told to, of node4 scores
 are missing, node5 is slow.
-What this sets up (and `make clean-demo` takes away again, but for the engine):
+What this sets up (and `make clean-demo` takes away again, but for .venv and the engine):
   - .venv        ansible-core, jmespath and vl-convert-python from the Python package index, in this folder
   - .demo        the hosts' folders, their shared Python environment, the report, in this folder
   - containers   demo-node1…5-*, and the image gpt-oss-fleet/vllm-simulator, made from this machine's Python

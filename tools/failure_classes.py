@@ -110,6 +110,7 @@ def sections() -> tuple[Section, ...]:
         Section("Host", "Disks, memory, permissions, processes, what the image lacks.", tables.HOST),
         Section("Killed by the kernel", "Out of main memory, not of GPU memory.", tables.KERNEL, "the kernel's log"),
         Section("Without their cause", "They count only where nothing above fits.", tables.GENERAL),
+        Section("Told to end", "In order, with exit code 0.", (tables.STOPPED,)),
         Section("By the exit code", "Where the log says nothing.", tables.EXITS, ""),
         Section("Refused by the Docker Engine", "Nothing was started.", tables.ENGINE_FAILURES, said),
         Section(

@@ -57,7 +57,7 @@ stamp() { # stamp demo|test: changes with the interpreter and with what is asked
 if [ -x .venv/bin/ansible-playbook ] && [ "$(cat ".venv/.$want" 2>/dev/null)" = "$(stamp "$want")" ]; then
     exit 0
 fi
-echo "Setting up .venv with $("$python" --version) for: $want"
+echo "Setting up .venv with $("$python" --version) for: $want (minutes, in which nothing is printed)"
 if ! [ -x .venv/bin/python ] || [ "$(.venv/bin/python --version)" != "$("$python" --version)" ]; then
     "$python" -m venv --clear .venv
 fi

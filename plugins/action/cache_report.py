@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._console import Cons
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import TableAction
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import paragraph
 
 
 class ActionModule(TableAction):
@@ -50,4 +50,4 @@ def _show(report: Mapping[str, Any]) -> None:
     display.display("\n".join(["", *report["table"], ""]))
     failed = any(host["problem"] for host in report["hosts"])
     colour = "red" if failed else "yellow" if report["remarks"] else "green"
-    display.display(textwrap.fill(report["sentence"], WIDTH, break_on_hyphens=False) + "\n", color=colour)
+    display.display(paragraph(report["sentence"], WIDTH) + "\n", color=colour)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_report 
 )
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences, survived
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import paragraph
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {"hosts": {"type": "list", "elements": "str"}, "path": {"type": "path"}}
 
@@ -82,4 +82,4 @@ def _show(found: Mapping[str, Any]) -> None:
     if found["table"]:
         display.display("\n".join(["", *found["table"], ""]))
     sound = not found["differences"] and not found["not_collected"]
-    display.display(textwrap.fill(found["sentence"], WIDTH) + "\n", color="green" if sound else "yellow")
+    display.display(paragraph(found["sentence"], WIDTH) + "\n", color="green" if sound else "yellow")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences, survived, unusable
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import paragraph
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import FROM_BEST_TO_WORST, GOOD, UNJUDGED
 
 FACT = "gpt_oss_fingerprints"
@@ -115,4 +115,4 @@ def _kept(path: str | None, may_be_new: bool) -> list[dict[str, Any]]:
 def _show(report: Mapping[str, Any]) -> None:
     display = Console()
     display.display("\n".join(["", *report["table"], ""]))
-    display.display(textwrap.fill(report["sentence"], WIDTH) + "\n", color="green" if report["accepted"] else "red")
+    display.display(paragraph(report["sentence"], WIDTH) + "\n", color="green" if report["accepted"] else "red")

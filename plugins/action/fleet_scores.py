@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -20,6 +19,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._performance import 
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH, score_table
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import paragraph
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**_fleet_options.COMMON, **_fleet_options.JUDGING}
 
@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
         fleet = judged(args, _fleet_options.hosts_of(args, task_vars), task_vars["hostvars"])
         display.display("\n".join(["", *fleet["table"], ""]))
         colour = {"good": "green", "unjudged": "yellow", "suspect": "yellow"}.get(fleet["verdict"], "red")
-        display.display(textwrap.fill(fleet["sentence"], WIDTH) + "\n", color=colour)
+        display.display(paragraph(fleet["sentence"], WIDTH) + "\n", color=colour)
         for waiver in fleet["waivers_unmet"]:
             display.warning(waiver["sentence"])
         result = {"changed": False, "fleet": fleet, "ansible_facts": {"gpt_oss_fleet": fleet}}

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -21,6 +20,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_table impor
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_waves import WavesError
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences, survived
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import paragraph
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "hosts": {"type": "list", "elements": "str"},
@@ -53,7 +53,7 @@ class ActionModule(ReportingAction):
             raise AnsibleActionFail(str(exc)) from None
         display = Console()
         display.display("\n".join(["", *plan["table"], ""]))
-        display.display(textwrap.fill(plan["sentence"], WIDTH) + "\n")
+        display.display(paragraph(plan["sentence"], WIDTH) + "\n")
         return {"changed": False, "rollout": plan}
 
 

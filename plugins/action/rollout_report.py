@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_outcome imp
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._rollout_table import outcome_table
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import paragraph
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "rollout": {"type": "dict", "required": True},
@@ -102,4 +102,4 @@ def _show(done: Mapping[str, Any]) -> None:
     display = Console()
     display.display("\n".join(["", *done["table"], ""]))
     bad = done["stopped"] or done["failed"]
-    display.display(textwrap.fill(done["sentence"], WIDTH) + "\n", color="red" if bad else "green")
+    display.display(paragraph(done["sentence"], WIDTH) + "\n", color="red" if bad else "green")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,6 +17,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._reporting import ReportingAction, write_report
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sentences, survived, unusable
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._smoke_report import WIDTH, report_of
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import paragraph
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "hosts": {"type": "list", "elements": "str"},
@@ -62,4 +62,4 @@ def _show(report: Mapping[str, Any]) -> None:
     display = Console()
     if report["table"]:
         display.display("\n".join(["", *report["table"], ""]))
-    display.display(textwrap.fill(report["sentence"], WIDTH) + "\n", color="green" if report["ok"] else "red")
+    display.display(paragraph(report["sentence"], WIDTH) + "\n", color="green" if report["ok"] else "red")

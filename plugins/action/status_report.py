@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import sente
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._status import fleet_status
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._status_table import status_table
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._table import WIDTH
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import paragraph
 
 
 class ActionModule(TableAction):
@@ -47,4 +47,4 @@ def _report(hosts: Mapping[str, Any]) -> dict[str, Any]:
 def _show(report: Mapping[str, Any]) -> None:
     display = Console()
     display.display("\n".join(["", *report["table"], ""]))
-    display.display(textwrap.fill(report["sentence"], WIDTH) + "\n", color="red" if report["wrong"] else "green")
+    display.display(paragraph(report["sentence"], WIDTH) + "\n", color="red" if report["wrong"] else "green")

@@ -19,6 +19,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._failures import (
     HANGS,
     OOM_KILLED,
     READ_LOG,
+    STOPPED,
     Failure,
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._log_lines import Line, by_process, telling
@@ -64,6 +65,7 @@ def diagnose(lines: Sequence[str], exit_code: int | None = None, oom_killed: boo
         or _from_log(GENERAL, fatal, told)
         or _from_exception(fatal)
         or (_from_log(CAUSES, found, told) or _from_log(_POINTERS, found, told) if points_above else None)
+        or _from_stop(lines, exit_code)
         or _from_exit(exit_code)
     )
 
@@ -134,6 +136,12 @@ def _from_exception(lines: Sequence[Line]) -> Diagnosis | None:
         if exceptions:
             return Diagnosis("unknown", _short(exceptions[-1]), READ_LOG)
     return None
+
+
+def _from_stop(lines: Sequence[str], exit_code: int | None) -> Diagnosis | None:
+    """Return that the server was told to end, where it says so. One that did not end in time was killed (137)."""
+    stopped = exit_code == 0 and any(re.search(STOPPED.pattern, line) for line in lines)
+    return Diagnosis(STOPPED.name, STOPPED.cause, STOPPED.remedy) if stopped else None
 
 
 def _from_exit(exit_code: int | None) -> Diagnosis:

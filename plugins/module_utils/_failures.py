@@ -20,6 +20,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._failures_exit impor
     LIMIT_HIT,
     OOM_KILLED,
     READ_LOG,
+    STOPPED,
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._failures_general import GENERAL
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._failures_gpu import GPU
@@ -44,6 +45,7 @@ __all__ = [
     "MODEL",
     "OOM_KILLED",
     "READ_LOG",
+    "STOPPED",
     "Failure",
 ]
 

@@ -12,7 +12,11 @@ READ_LOG = "read the log's lines above the end (docker logs); the failure is non
 # Exit code → class. `pattern` is the code.
 EXITS = (
     Failure(
-        "unknown", "0", "the server ended by itself, with exit code 0 and without an error in its log", READ_LOG, "run"
+        "unknown",
+        "0",
+        "the server ended with exit code 0 and without an error in its log: by itself, or told to (docker events)",
+        READ_LOG,
+        "run",
     ),
     Failure(
         "program_not_executable",
@@ -79,6 +83,15 @@ EXITS = (
         "run",
         "3.8",
     ),
+)
+
+# What the log tells of a server that was told to end, with exit code 0. Of the releases that were seen 0.32.0 says so.
+STOPPED = Failure(
+    "terminated",
+    r"\[shutdown\] API server: shutdown triggered",
+    "the server was told to end (docker stop, a reboot of the host) and did so in order",
+    "ask who stopped it (docker events, the host's administrators)",
+    "run, 0.32.0",
 )
 
 # What the engine tells (OOMKilled). `pattern` is not used.

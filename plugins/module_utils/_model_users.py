@@ -126,7 +126,7 @@ def _of_accepted(path: Path) -> Iterator[Use]:
         for entry in entries[:_REACHABLE]:
             told = entry["parameters"]
             words = ["--model", str(told["model"]), *(told.get("arguments") or [])]
-            yield use_of(f"{path.parent.name}, accepted {entry['accepted']}", words, told.get("labels") or {})
+            yield use_of(f"{path.parent.name} (accepted {entry['accepted']})", words, told.get("labels") or {})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise UsersUnknown(
             f"expected the descriptions that {path.parent.name} can go back to in {path}, found none that can be read; "

@@ -16,6 +16,7 @@ description:
   - Gathers the facts C(gpt_oss_smoke) of all hosts, shows them as a short table, and writes them as C(junit.xml) for CI
     servers and as C(smoke.json).
   - Hosts that failed or could not be reached before their servers were asked have no fact, and are reported as errors.
+    So are, under C(serial), those whose turn is to come.
   - Run it before the tests too, with O(show=false). Then a run that ends early leaves a report that says so, and not
     that of another day.
   - Runs on the controller and connects to no host. Does not fail for what was found.

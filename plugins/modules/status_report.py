@@ -57,7 +57,7 @@ report:
     sentence:
       description: How it is.
       type: str
-      sample: "1 of 2 servers on 2 hosts need attention: node2/gpt-oss-20b stuck. In all: 1 busy, 1 stuck."
+      sample: "1 of 2 servers on 2 hosts needs attention: node2/gpt-oss-20b stuck. In all: 1 busy, 1 stuck."
     hosts:
       description: The hosts that are shown.
       type: list

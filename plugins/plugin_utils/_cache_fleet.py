@@ -71,7 +71,7 @@ def sentence(report: Mapping[str, Any]) -> str:
 def _went(report: Mapping[str, Any]) -> str:
     n_bytes = sum(row["bytes"] for row in report["removed"])
     if not report["removed"]:
-        return "Nothing is there to remove."
+        return "There is nothing to remove."
     hosts = _count(len({row["host"] for row in report["removed"]}), "host")
     if report["done"]:
         return f"Removed {size(n_bytes)} on {hosts}."

@@ -49,7 +49,7 @@ def short_table(found: Mapping[str, Any]) -> list[str]:
         lines += ["", "Not collected:"] if lines else ["Not collected:"]
         for host, server, problem in problems[:_MOST_ROWS]:
             text = f"{host}{f' ({server})' if server else ''}: {problem}"
-            lines += textwrap.wrap(text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+            lines += textwrap.wrap(text, WIDTH, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
         if len(problems) > _MOST_ROWS:
             lines.append(f"  - and {len(problems) - _MOST_ROWS} more, in the report")
     return lines

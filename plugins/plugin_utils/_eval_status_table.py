@@ -63,7 +63,11 @@ def _number(value: float | None, digits: int) -> str:
 
 def _remark(row: Row) -> list[str]:
     text = shortened(" ".join(row["remark"].split()), _LONGEST_TEXT)
-    return textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="      ") if text else []
+    return (
+        textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False)
+        if text
+        else []
+    )
 
 
 def _line(texts: Sequence[str], widths: Sequence[int]) -> str:

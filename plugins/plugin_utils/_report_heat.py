@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,10 +28,13 @@ LEGEND = (
 def heat_map(fleet: Mapping[str, Any]) -> dict[str, Any]:
     """Return `columns`, titles of the cells, and `rows`, a server each: name, host, verdict, cells.
 
+    The verdict is that of all that is judged of the server, its efforts together and its kernels too: a reader who
+    looks for what is not good must find it here.
     A cell has `score`, `difference` (from the fleet, else from its reference), `shade`, `verdict` and `text`; None
     where nothing is expected.
     """
     name = namer(fleet)
+    verdicts = _verdicts(fleet)
     columns = list(dict.fromkeys((entry["task"], entry["reasoning_effort"]) for entry in fleet["scores"]))
     servers: dict[str, dict[str, Any]] = {}
     own: dict[str, dict[Any, Entry]] = {}
@@ -40,12 +44,21 @@ def heat_map(fleet: Mapping[str, Any]) -> dict[str, Any]:
     rows = [
         {
             **server,
-            "verdict": worst(entry["verdict"] for entry in own[key].values()),
+            "verdict": worst([*verdicts[server["host"], server["server"]], *verdicts[server["host"], None]]),
             "cells": [_cell(own[key].get(column)) for column in columns],
         }
         for key, server in servers.items()
     ]
     return {"columns": [cell_title(*column) for column in columns], "rows": rows, "legend": LEGEND}
+
+
+def _verdicts(fleet: Mapping[str, Any]) -> Mapping[tuple[str, str | None], list[str]]:
+    """Return the verdicts by host and server: on scores, on efforts together, of other kinds; None for a whole host."""
+    found: dict[tuple[str, str | None], list[str]] = defaultdict(list)
+    for part in ("scores", "pooled", "findings"):
+        for entry in fleet.get(part) or []:
+            found[entry["host"], entry["server"]].append(entry["verdict"])
+    return found
 
 
 def _cell(entry: Entry | None) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ def outcome_table(done: Mapping[str, Any]) -> list[str]:
     for row in rows:
         if row["state"] != "done":
             wave = str(row["wave"] or "-")
-            outcome = (row["outcome"] or ("not reached" if row["wave"] else row["state"])).replace("_", " ")
+            outcome = (row["outcome"] or ("not begun" if row["wave"] else row["state"])).replace("_", " ")
             lines.append((wave, row["host"], outcome, _happened(row)))
     if not lines:
         return []

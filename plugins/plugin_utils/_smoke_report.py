@@ -15,7 +15,8 @@ _MOST_ROWS = 96  # of a larger fleet only what is not good is shown
 _HEADINGS = ("host", "server", "checks", "tokens low", "high", "seconds", "first failure")
 _EFFORTS = ("low", "medium", "high")
 _RIGHT = {"tokens low", "high", "seconds"}
-UNTESTED = "the host failed or could not be reached before its servers were asked"
+# Under `serial`, as in the waves of a rollout, hosts whose turn is to come have no fact either.
+UNTESTED = "not asked: its turn is to come, or the host failed or could not be reached before"
 
 Row = Mapping[str, Any]
 

@@ -42,7 +42,8 @@ def sentence(report: Mapping[str, Any]) -> str:
     if not wrong:
         return f"All well: {whole}: {counts}."
     names = [f"{row['host']}/{row['name']} {row['verdict']}" if row["name"] else row["host"] for row in wrong]
-    return f"{len(wrong)} of {whole} need attention: {listed(names, _MOST_NAMED)}. In all: {counts}."
+    verb = "needs" if len(wrong) == 1 else "need"
+    return f"{len(wrong)} of {whole} {verb} attention: {listed(names, _MOST_NAMED)}. In all: {counts}."
 
 
 def _rows(host: str, own: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -79,7 +79,9 @@ def _remarks(row: Row) -> list[str]:
     for title, text in parts:
         words = shortened(" ".join(text.split()), _LONGEST_TEXT)
         if words:
-            lines += textwrap.wrap(f"{title}{words}", WIDTH, initial_indent="    ", subsequent_indent="      ")
+            lines += textwrap.wrap(
+                f"{title}{words}", WIDTH, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False
+            )
     return lines
 
 

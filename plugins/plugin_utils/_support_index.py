@@ -40,12 +40,13 @@ def index_table(hosts: Sequence[Host]) -> list[str]:
 def index_page(hosts: Sequence[Host], created: str) -> str:
     """Return the page; the archives lie beside it."""
     parts = "\n".join(_section(host) for host in hosts)
+    whence = f"{len(hosts)} host{'' if len(hosts) == 1 else 's'}"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Support bundle</title>'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'
         "<h1>Support bundle</h1>\n"
-        f"<p>Collected {escape(created)} from {len(hosts)} hosts. {_NOTE}</p>\n{parts}\n</body></html>\n"
+        f"<p>Collected {escape(created)} from {whence}. {_NOTE}</p>\n{parts}\n</body></html>\n"
     )
 
 

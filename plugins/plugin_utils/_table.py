@@ -130,7 +130,9 @@ def _reasons(hosts: Sequence[Entry]) -> list[str]:
             continue
         lines += ["", f"{host['host']} is {host['verdict'].upper()}:"]
         for reason in host["reasons"][:_REASONS_A_HOST]:
-            lines += textwrap.wrap(reason, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+            lines += textwrap.wrap(
+                reason, WIDTH, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False
+            )
         if len(host["reasons"]) > _REASONS_A_HOST:
             lines.append(f"  - and {len(host['reasons']) - _REASONS_A_HOST} more, in the report")
     return lines

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -48,3 +49,8 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def paragraph(text: str, width: int) -> str:
+    """Return a text in lines of at most so many characters; names with hyphens, as hosts have, stay whole."""
+    return textwrap.fill(text, width, break_on_hyphens=False)

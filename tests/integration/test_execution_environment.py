@@ -108,5 +108,5 @@ def test_the_image_runs_a_playbook_by_its_runner(image: str, tmp_path: Path) -> 
         path.chmod(0o777)
     job = "ansible-runner run /runner -p status.yml; cat /runner/artifacts/*/rc; chmod -R a+rwX /runner/artifacts"
     said = run("docker", "run", "--rm", "--network", "none", "--volume", f"{tmp_path}:/runner", image, "sh", "-c", job)
-    assert "1 of 1 server on 1 host need attention: node1/one unknown" in said
+    assert "1 of 1 server on 1 host needs attention: node1/one unknown" in said
     assert said.strip().endswith("2")

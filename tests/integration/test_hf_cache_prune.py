@@ -301,8 +301,8 @@ def test_what_servers_need_stays(
     ]
     (state / "accepted.json").write_text(json.dumps(descriptions))
     assert kept() == {
-        (SMALL, next_): "used by gpt-oss-20b, accepted today",
-        (LARGE, commit_of(models, LARGE)): "used by gpt-oss-20b, accepted once",
+        (SMALL, next_): "used by gpt-oss-20b (accepted today)",
+        (LARGE, commit_of(models, LARGE)): "used by gpt-oss-20b (accepted once)",
     }
     result = pruned(cache, **asked)
     assert [(row["repo_id"], row["commit"]) for row in result["removed"]] == [(SMALL, main)]

@@ -118,7 +118,7 @@ def test_the_role_fails_by_itself(fleet: Host, vllm_container: Run, parameters: 
     command = [*PLAYBOOK, str(playbook), "-i", str(fleet.inventory)]
     run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
     assert run.returncode == 2 and f"{prefix}-serving is absent" in said(run), said(run)
-    assert "1 of 1 servers of serving need attention" in said(run)
+    assert "1 of 1 servers of serving needs attention" in said(run)
     started = vllm_container({**parameters, "name": f"{prefix}-serving"})
     assert not started.get("failed"), started["msg"]
     run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)

@@ -337,6 +337,16 @@ def test_silent_ends(exit_code: int | None, name: str, text: str) -> None:
     assert (found.name, text in found.cause) == (name, True), found
 
 
+@pytest.mark.parametrize(("exit_code", "name"), [(0, "terminated"), (137, "killed")])
+def test_a_server_that_was_told_to_end_did_not_end_by_itself(exit_code: int, name: str) -> None:
+    lines = [
+        "(APIServer pid=1) INFO 11-28 01:54:41 [launcher.py:254] [shutdown] API server: shutdown triggered",
+        "INFO:     Shutting down",
+    ]
+    found = diagnose(lines, exit_code)
+    assert (found.name, "docker events" in found.remedy) == (name, True), found
+
+
 def test_the_kernels_killer_comes_first() -> None:
     found = diagnose(["CUDA out of memory"], 137, oom_killed=True)
     assert found.name == "out_of_memory" and "kernel" in found.cause

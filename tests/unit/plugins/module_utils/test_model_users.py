@@ -118,7 +118,7 @@ def test_descriptions_that_can_be_gone_back_to(tmp_path: Path) -> None:
         (tmp_path / name / "accepted.json").write_text(json.dumps(entries))
     (tmp_path / "three").mkdir()
     found = users("", str(tmp_path), "/data/hub")
-    assert [(use.who, use.revisions) for use in found] == [("one, accepted d1", (A,)), ("one, accepted d2", (B,))]
+    assert [(use.who, use.revisions) for use in found] == [("one (accepted d1)", (A,)), ("one (accepted d2)", (B,))]
     (tmp_path / "two/accepted.json").write_text("[")
     with pytest.raises(UsersUnknown, match="two can go back to"):
         of_descriptions(str(tmp_path))

@@ -159,7 +159,7 @@ def test_of_a_large_fleet_only_what_has_to_be_said() -> None:
 @pytest.mark.parametrize(
     ("pruned", "sentence"),
     [
-        ({"removed": [], "kept": [], "done": False}, "Nothing is there to remove."),
+        ({"removed": [], "kept": [], "done": False}, "There is nothing to remove."),
         (
             {"removed": [{"bytes": 5000}], "kept": [], "done": False},
             "5.0K on 1 host would go with -e hf_cache_prune=true.",

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _chart_drawing
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._environment_differences import differences
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._html_page import report_html
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_heat import heat_map
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_samples import Shown
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._report_view import Known
 from report_fleets import fleet, later_keys, servers
@@ -176,6 +177,24 @@ def test_the_heat_map_has_each_server_and_cell_and_marks_what_is_not_good() -> N
     signs = re.findall(r'role="img" aria-label="(\w+)"', heat)
     assert signs == [entry["verdict"] for entry in facts()["scores"] if entry["verdict"] != "good"]
     assert "47.8" in heat and "-7.2" in heat
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"kind": "kernels", "server": "s"},
+        {"kind": "fingerprint", "server": None},
+    ],
+    ids=lambda entry: entry["kind"],
+)
+def test_the_heat_map_calls_a_server_bad_whose_scores_alone_are_good(entry: dict[str, Any]) -> None:
+    """A reader who ticks "only not good" must not lose a host that ran the wrong kernels."""
+    score = facts()["scores"][0]
+    server = entry["server"] and score["server"]
+    found = {**entry, "host": score["host"], "server": server, "verdict": "bad"}
+    rows = heat_map({**facts(), "findings": [found]})["rows"]
+    assert [row["verdict"] for row in rows][:2] == ["bad", "bad"]
+    assert [row["verdict"] for row in heat_map(facts())["rows"]][:2] == ["good", "bad"]
 
 
 def test_starts_are_told_by_stage_where_they_are_known() -> None:

@@ -54,6 +54,10 @@ def test_each_host_has_a_row() -> None:
     assert found["sentence"].startswith(
         "4 of 5 servers on 5 hosts need attention: stuck/gpt-oss-20b stuck, empty, gone and broken. In all: 1 idle,"
     )
+    one = fleet_status({"well": host(row()), "stuck": host(row(verdict="stuck", wrong=True))})
+    assert one["sentence"].startswith(
+        "1 of 2 servers on 2 hosts needs attention: stuck/gpt-oss-20b stuck. In all: 1 idle,"
+    )
     assert len({tuple(sorted(each)) for each in found["servers"]}) == 1
     assert max(map(len, status_table(found["servers"]))) <= 120
 
@@ -105,3 +109,11 @@ def test_of_many_servers_only_what_is_wrong_is_shown() -> None:
 )
 def test_durations(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_command_is_not_broken_at_its_hyphens() -> None:
+    command = "docker unpause a-rather-long-name-of-a-server-gpt-oss-20b"
+    for length in range(60, 110):
+        shown = row(verdict="stuck", wrong=True, remedy=f"{'x' * length} {command}")
+        lines = status_table(fleet_status({"a": host(shown)})["servers"])
+        assert any(command.split()[-1] in line for line in lines), length

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import listed, p_value, points, shortened
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import listed, p_value, paragraph, points, shortened
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,7 @@ def test_long_names_keep_both_ends() -> None:
 )
 def test_names_in_a_sentence(names: list[str], text: str) -> None:
     assert listed(names) == text
+
+
+def test_a_paragraph_breaks_no_name_at_its_hyphens() -> None:
+    assert paragraph("Look at b200-02/gpt-oss-120b", 20) == "Look at\nb200-02/gpt-oss-120b"
