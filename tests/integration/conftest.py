@@ -16,6 +16,7 @@ from typing import Any
 
 import docker
 import pytest
+from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _fetch
@@ -125,6 +126,7 @@ def simulated(**configuration: Any) -> dict[str, str]:
 
 def forget_warnings() -> None:
     """Forget the warnings of modules that ran in this process before: Ansible keeps them for one module's result."""
+    assert not _internal.is_controller, "a test imports the controller's own code: modules then keep their warnings"
     warnings._global_warnings.clear()
 
 
