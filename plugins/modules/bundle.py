@@ -183,6 +183,14 @@ def document_of(params: Mapping[str, Any], files: Mapping[str, Path]) -> dict[st
     }
 
 
+def _archive(given: str | None) -> Path | None:
+    """Return the archive's path, None where none is wanted. Raises BundleError for one that is no file's."""
+    path = Path(given) if given else None
+    if path is not None and (path.name in ("", "..") or path.is_dir()):
+        raise BundleError(f"wanted the path of a file as archive, found {given!r}; name one, such as bundle.tar")
+    return path
+
+
 def bring(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Bring the bundle about and return the result. Raises BundleError."""
     folder, memory = Path(params["path"]), SumMemory(params["memory"])
@@ -194,7 +202,7 @@ def bring(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     removed = _bundle_folder.extra(folder, list(files))
     texts = {_bundle.NAME: document, _sums.NAME: listing}
     before = _text_files.read(str(folder / _bundle.NAME)) or ""
-    archive = Path(params["archive"]) if params["archive"] else None
+    archive = _archive(params["archive"])
     changed = bool(names or removed or _text_files.differing({str(folder / n): text for n, text in texts.items()}))
     stale = archive is not None and not _bundle_folder.archive_is_current(archive, listing)
     if not check_mode:

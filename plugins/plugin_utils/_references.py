@@ -49,6 +49,9 @@ def check_references(rows: Sequence[Mapping[str, Any]]) -> None:
                 f"Reference {number} lacks {', '.join(lacking)}: wanted at least model, task, reasoning_effort, score "
                 "(0 to 1) and source, and n, the number of samples, where it shall judge."
             )
+        odd = [name for name in ("model", "task", "reasoning_effort", "source") if not isinstance(row[name], str)]
+        if odd:
+            raise ReferenceError(f"Reference {number} has the {odd[0]} {row[odd[0]]!r}: wanted a text.")
         if not isinstance(row["score"], (int, float)) or not 0 <= row["score"] <= 1:
             raise ReferenceError(
                 f"Reference {number} has the score {row['score']!r}: wanted a share, 0 to 1, such as 0.561 for 56.1."

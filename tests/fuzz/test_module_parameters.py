@@ -160,6 +160,7 @@ def test_a_module(name: str, folder: Path, data: st.DataObject, check: bool) -> 
 
 FOUND = [
     ("bundle", {"path": "folder", "memory": "memory", "models": [{}]}, "wanted repo_id, revision, commit, path"),
+    ("bundle", {"path": "missing", "memory": "memory", "archive": ".", "models": []}, "wanted the path of a file"),
     ("bundle", {"path": "folder", "memory": "memory", "data": {"gpqa": [3]}}, "a list of paths as data.gpqa"),
     ("vllm_fingerprint", {"base_url": "http://x:99999/v1", "model": "m"}, "expected a base_url"),
     ("vllm_smoke", {"base_url": "http://127.0.0.1:9/v1", "model": "m", "timeout": -1}, "expected a timeout above 0"),

@@ -31,6 +31,7 @@ def test_the_published_references_are_complete_and_consistent() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"model": []}, r"Reference 2 has the model \[\]: wanted a text\."),
         ({"score": None}, "lacks score"),
         ({"score": 56.1}, "a share, 0 to 1"),
         ({"source": None, "task": None}, "task, source"),
