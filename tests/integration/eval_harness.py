@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS = 40
 REPEATS = 4
 SAMPLES = QUESTIONS * REPEATS
+# A server that answers so many and keeps the others waiting, until a test lets it go on.
+HELD = SAMPLES // 4
+HOLDING = {"latency": 0.02, "hold": HELD}
 
 
 def free_port() -> int:
@@ -201,3 +204,14 @@ class Evals:
 
 def environment() -> dict[str, str]:
     return {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+
+
+@contextlib.contextmanager
+def served_evals(folder: Path, settings: Mapping[str, Any] | None = None) -> Iterator[Evals]:
+    """Yield evals of a loopback server with these settings; both are over afterwards."""
+    server = LoopbackServer(folder, *([dict(settings)] if settings else []))
+    server.start()
+    evals = Evals(folder, server)
+    yield evals
+    evals.end()
+    server.stop()

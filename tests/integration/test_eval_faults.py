@@ -6,17 +6,13 @@ from typing import Any
 
 import pytest
 from conftest import Seen
-from eval_harness import SAMPLES, Evals, LoopbackServer
+from eval_harness import SAMPLES, Evals, LoopbackServer, served_evals
 
 
 @pytest.fixture
 def evals(tmp_path: Path) -> Iterator[Evals]:
-    server = LoopbackServer(tmp_path)
-    server.start()
-    evals = Evals(tmp_path, server)
-    yield evals
-    evals.end()
-    server.stop()
+    with served_evals(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,13 @@ from pathlib import Path
 
 import pytest
 from conftest import Seen
-from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
-
-HELD = SAMPLES // 4  # the server answers so many and keeps the others waiting, until a test lets it go on
+from eval_harness import HELD, HOLDING, SAMPLES, Evals, LoopbackServer, served_evals, wait_for
 
 
 @pytest.fixture
 def evals(tmp_path: Path) -> Iterator[Evals]:
-    server = LoopbackServer(tmp_path, {"latency": 0.02, "hold": HELD})
-    server.start()
-    evals = Evals(tmp_path, server)
-    yield evals
-    evals.end()
-    server.stop()
+    with served_evals(tmp_path, HOLDING) as found:
+        yield found
 
 
 def names(evals: Evals) -> set[str]:

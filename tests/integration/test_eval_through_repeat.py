@@ -7,19 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eval_harness import QUESTIONS, REPEATS, SAMPLES, Evals, LoopbackServer
+from eval_harness import QUESTIONS, REPEATS, SAMPLES, Evals, served_evals
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def evals(tmp_path: Path) -> Iterator[Evals]:
-    server = LoopbackServer(tmp_path)
-    server.start()
-    evals = Evals(tmp_path, server)
-    yield evals
-    evals.end()
-    server.stop()
+    with served_evals(tmp_path) as found:
+        yield found
 
 
 def kept(row: dict[str, Any]) -> dict[str, Any]:

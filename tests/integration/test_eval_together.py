@@ -7,17 +7,13 @@ from typing import Any
 import pytest
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._score_facts import compact
 from conftest import Seen
-from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
+from eval_harness import SAMPLES, Evals, served_evals, wait_for
 
 
 @pytest.fixture
 def evals(tmp_path: Path) -> Iterator[Evals]:
-    server = LoopbackServer(tmp_path, {"latency": 0.1})
-    server.start()
-    evals = Evals(tmp_path, server)
-    yield evals
-    evals.end()
-    server.stop()
+    with served_evals(tmp_path, {"latency": 0.1}) as found:
+        yield found
 
 
 @pytest.mark.fault(

@@ -6,17 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
+from eval_harness import SAMPLES, Evals, served_evals, wait_for
 
 
 @pytest.fixture
 def evals(tmp_path: Path) -> Iterator[Evals]:
-    server = LoopbackServer(tmp_path)
-    server.start()
-    evals = Evals(tmp_path, server)
-    yield evals
-    evals.end()
-    server.stop()
+    with served_evals(tmp_path) as found:
+        yield found
 
 
 @pytest.mark.parametrize("sampler", ["responses", "chat_completions"])

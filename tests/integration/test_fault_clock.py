@@ -15,22 +15,17 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Seen
-from eval_harness import QUESTIONS, SAMPLES, Evals, LoopbackServer, wait_for
+from eval_harness import HELD, HOLDING, QUESTIONS, SAMPLES, Evals, served_evals, wait_for
 from eval_playbook import Playbook
 
 pytestmark = pytest.mark.slow
-HELD = SAMPLES // 4
 Jump = Callable[[int], object]
 
 
 @pytest.fixture
 def evals(tmp_path: Path) -> Iterator[Evals]:
-    server = LoopbackServer(tmp_path, {"latency": 0.02, "hold": HELD})
-    server.start()
-    evals = Evals(tmp_path, server)
-    yield evals
-    evals.end()
-    server.stop()
+    with served_evals(tmp_path, HOLDING) as found:
+        yield found
 
 
 @pytest.fixture

@@ -18,11 +18,10 @@ from typing import Any
 import docker
 import pytest
 from conftest import DOCKER_HOST, ROOT, Parameters, Seen, simulated
-from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
+from eval_harness import HOLDING, SAMPLES, Evals, served_evals, wait_for
 from image_harness import Images, Registry, registry, serving
 from playbook_host import PLAYBOOK, counts, said
 
-HELD = SAMPLES // 4
 TASK = """
 - hosts: all
   gather_facts: false
@@ -34,12 +33,8 @@ TASK = """
 
 @pytest.fixture
 def evals(tmp_path: Path) -> Iterator[Evals]:
-    server = LoopbackServer(tmp_path, {"latency": 0.02, "hold": HELD})
-    server.start()
-    evals = Evals(tmp_path, server)
-    yield evals
-    evals.end()
-    server.stop()
+    with served_evals(tmp_path, HOLDING) as found:
+        yield found
 
 
 @pytest.mark.parametrize(

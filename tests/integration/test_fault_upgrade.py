@@ -12,20 +12,15 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Seen
-from eval_harness import SAMPLES, Evals, LoopbackServer, wait_for
+from eval_harness import HELD, HOLDING, SAMPLES, Evals, served_evals, wait_for
 
-HELD = SAMPLES // 4
 IDENTITY = "plugins/module_utils/_identity.py"
 
 
 @pytest.fixture
 def evals(tmp_path: Path) -> Iterator[Evals]:
-    server = LoopbackServer(tmp_path, {"latency": 0.02, "hold": HELD})
-    server.start()
-    evals = Evals(tmp_path, server)
-    yield evals
-    evals.end()
-    server.stop()
+    with served_evals(tmp_path, HOLDING) as found:
+        yield found
 
 
 @pytest.fixture
