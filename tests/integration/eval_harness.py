@@ -212,6 +212,8 @@ def served_evals(folder: Path, settings: Mapping[str, Any] | None = None) -> Ite
     server = LoopbackServer(folder, *([dict(settings)] if settings else []))
     server.start()
     evals = Evals(folder, server)
-    yield evals
-    evals.end()
-    server.stop()
+    try:
+        yield evals
+    finally:
+        evals.end()
+        server.stop()

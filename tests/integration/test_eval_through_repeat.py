@@ -44,4 +44,4 @@ def test_a_run_that_stops_after_some_repeats_goes_on_to_the_same_score(evals: Ev
     calm.mkdir()
     evals.server.set(log=str(calm / "server.log"))
     (at_once,) = Evals(calm, evals.server).run()["scores"]
-    assert kept(at_once) == kept(whole)
+    assert kept(at_once) == {**kept(whole), "concurrency": 8}
