@@ -16,6 +16,7 @@ import pytest
 from conftest import DOCKER_HOST, Parameters, Run, Seen, simulated
 from eval_harness import QUESTIONS, SAMPLES, Evals, LoopbackServer, wait_for
 from eval_playbook import Playbook
+from playbook_host import Host, counts, one_host, said
 from test_container_playbook import play
 
 pytestmark = pytest.mark.slow
@@ -51,6 +52,30 @@ def test_two_deployments(parameters: Parameters, tmp_path: Path, engine: docker.
     failed = [run["failed"] for run in runs]
     seen(f"failed: {failed}, containers: {len(found)}, changed by a third run: {third['changed']}")
     assert engine.inspect_container(parameters["name"])["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+
+
+@pytest.fixture
+def host(tmp_path: Path, parameters: Parameters, environment: Path) -> Host:
+    names = {name: parameters[name] for name in ("name", "image", "port")}
+    return one_host(tmp_path, environment, {**names, "environment": simulated(start_seconds=6)})
+
+
+@pytest.mark.fault(
+    kind="two controllers",
+    stage="serve",
+    fault="two controllers run the whole playbook serve on one bare host at once",
+    sees="failed: [0, 0], containers: 1, changed by a third run: 0",
+    kept="one model, one server, as described",
+    next_run="changes nothing",
+)
+def test_two_whole_runs(host: Host, tmp_path: Path, engine: docker.APIClient, seen: Seen) -> None:
+    runs = twice(lambda _folder: host.play("serve"), tmp_path)
+    third = host.play("serve")
+    found = engine.containers(all=True, filters={"name": f"^/{host.server['name']}"})
+    failed = [counts(run)["failed"] for run in runs]
+    assert failed == [0, 0], "\n\n".join(said(run) for run in runs)
+    assert third.returncode == 0, third.stdout
+    seen(f"failed: {failed}, containers: {len(found)}, changed by a third run: {counts(third)['changed']}")
 
 
 @pytest.fixture
