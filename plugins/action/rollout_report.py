@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "wave": {"type": "int"},
     "max_failures": {"type": "int", "default": 0},
     "quarantine_path": {"type": "path", "required": True},
+    "gates": {"type": "list", "elements": "str", "default": []},
     "show": {"type": "bool", "default": True},
 }
 
@@ -59,11 +61,12 @@ class ActionModule(ReportingAction):
     def _keep(self, arguments: Mapping[str, Any], done: Mapping[str, Any], sources: list[str]) -> dict[str, Any]:
         """Bring the file of the quarantine up to date; return what of the result tells of that."""
         path = str(arguments["quarantine_path"])
+        retest = partial(_quarantine.retest_command, sources=sources, path=path, gates=plain(arguments["gates"]))
         try:
             before = _quarantine.load(read(path), path)
         except _quarantine.QuarantineError as exc:
             raise AnsibleActionFail(str(exc)) from None
-        entries = _quarantine.updated(before, _failed(done, before, sources, path), _passed(done))
+        entries = _quarantine.updated(before, _failed(done, before, retest), _passed(done))
         text = {path: _quarantine.dump(entries)} if entries != before else {}
         result: dict[str, Any] = {"changed": bool(differing(text)), "quarantine": sorted(entries)}
         if self._task.diff:
@@ -84,7 +87,7 @@ def _passed(done: Mapping[str, Any]) -> list[str]:
     return [row["host"] for row in done["hosts"] if row["outcome"] in (ACCEPTED, OUT_OF_SERVICE)]
 
 
-def _failed(done: Mapping[str, Any], before: _quarantine.Entries, sources: list[str], path: str) -> _quarantine.Entries:
+def _failed(done: Mapping[str, Any], before: _quarantine.Entries, retest: Callable[[str], str]) -> _quarantine.Entries:
     """Return the entries of the hosts that failed in a wave. One that is there for this reason keeps its time."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     failed = {}
@@ -93,8 +96,7 @@ def _failed(done: Mapping[str, Any], before: _quarantine.Entries, sources: list[
             host, reason = row["host"], row["reason"]
             known = before.get(host, {})
             moment = known["time"] if known.get("reason") == reason else now
-            command = _quarantine.retest_command(host, sources, path)
-            failed[host] = {"reason": reason, "time": moment, "retest": command}
+            failed[host] = {"reason": reason, "time": moment, "retest": retest(host)}
     return failed
 
 

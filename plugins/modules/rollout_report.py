@@ -34,6 +34,11 @@ options:
     description: The inventory file on the controller. Not written in check mode.
     type: path
     required: true
+  gates:
+    description: What a host has to pass, as C(rollout_gate). The command that tests a host again asks the same.
+    type: list
+    elements: str
+    default: []
   show:
     description: Whether to print the table and the sentence.
     type: bool

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import yaml
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._visible import visible
@@ -68,8 +69,14 @@ def _inert(text: str) -> str:
     return visible(_TEMPLATE.sub("{ ", text))
 
 
-def retest_command(host: str, sources: Collection[str], path: str) -> str:
-    """Return the command that rolls out to this host again; `sources` are the inventories of this run."""
+def retest_command(host: str, sources: Collection[str], path: str, gates: Collection[str] = ()) -> str:
+    """Return the command that rolls out to this host again; `sources` are the inventories of this run.
+
+    It names the file and the gates, which may be known to this run's command line alone: a host leaves the file
+    that it is in, by the proofs that it did not pass.
+    """
     inventories = [word for source in [*(other for other in sources if other != path), path] for word in ("-i", source)]
-    wish = json.dumps({"rollout_retest": [host]})
-    return shlex.join(["ansible-playbook", "gpt_oss.fleet.rollout", *inventories, "-e", wish])
+    wishes: dict[str, Any] = {"rollout_retest": [host], "rollout_quarantine_path": path}
+    if gates:
+        wishes["rollout_gate"] = list(gates)
+    return shlex.join(["ansible-playbook", "gpt_oss.fleet.rollout", *inventories, "-e", json.dumps(wishes)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import threading
@@ -190,7 +191,9 @@ def test_a_failing_third_wave_stops_rolls_back_and_quarantines(fleet: Fleet) -> 
     assert [entry["proofs"] for entry in fleet.accepted("node6")] == [["smoke"]]
     ((name, entry),) = yaml.safe_load(fleet.quarantine.read_text())["gpt_oss_quarantine"]["hosts"].items()
     assert name == "node6" and "smoke_eval: BAD" in entry["gpt_oss_quarantine_reason"]
-    assert "rollout_retest" in entry["gpt_oss_quarantine_retest"]
+    assert json.loads(shlex.split(entry["gpt_oss_quarantine_retest"])[-1]) == {
+        "rollout_retest": ["node6"], "rollout_quarantine_path": str(fleet.quarantine), "rollout_gate": ["smoke_eval"],
+    }  # fmt: skip
     # While it ran what failed, node6 was out of service; nobody was served by it.
     assert ("node6", "5000drop", True) in fleet.seen
     assert ("node6", "5000drop", False) not in fleet.seen

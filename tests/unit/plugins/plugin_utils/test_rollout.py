@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import Any
 
 import pytest
@@ -196,7 +198,12 @@ def test_another_file_is_not_taken_for_a_quarantine(text: str) -> None:
 
 
 def test_the_command_of_a_retest_can_be_pasted() -> None:
-    command = _quarantine.retest_command("n6", ["/my inventory", "/q.yml"], "/q.yml")
-    assert command == (
-        "ansible-playbook gpt_oss.fleet.rollout -i '/my inventory' -i /q.yml -e '{\"rollout_retest\": [\"n6\"]}'"
-    )
+    command = _quarantine.retest_command("n6", ["/my inventory", "/q.yml"], "/q.yml", ["smoke_eval", "/its gate.yml"])
+    *start, wishes = shlex.split(command)
+    assert start == ["ansible-playbook", "gpt_oss.fleet.rollout", "-i", "/my inventory", "-i", "/q.yml", "-e"]
+    assert json.loads(wishes) == {
+        "rollout_retest": ["n6"],
+        "rollout_quarantine_path": "/q.yml",
+        "rollout_gate": ["smoke_eval", "/its gate.yml"],
+    }
+    assert "rollout_gate" not in _quarantine.retest_command("n6", [], "/q.yml")
