@@ -134,9 +134,12 @@ def test_the_panel_is_all_answers_of_the_others() -> None:
 
 def test_a_panel_of_servers_that_lack_questions_is_shifted_too() -> None:
     whole, part = [(6, 8)] * 60 + [(2, 8)] * 60, [(6, 8)] * 60 + [(0, 0)] * 60
-    found = _comparisons.with_panel([cell("a", whole), cell("b", whole), cell("c", part)])
-    assert found[2].centre == pytest.approx(0.5 + 0.25)
-    assert found[2].difference == pytest.approx(0.0)
+    tables = [whole, whole, whole, whole, part]
+    found = _comparisons.with_panel([cell(host, table) for host, table in zip("abcde", tables, strict=True)])
+    assert {each.centre_is for each in found} == {"the other servers' answers"}
+    assert found[4].centre == pytest.approx(0.5 + 0.25)
+    assert found[4].difference == pytest.approx(0.0)
+    assert found[4].standard_error == pytest.approx(math.sqrt(of_answer(whole) * (1 / 480 + 1 / 3840)))
 
 
 def test_efforts_are_pooled_as_independent_samples() -> None:

@@ -84,6 +84,8 @@ def test_a_good_server_is_shown_without_the_bad_one_and_judged_with_it() -> None
     before = {each.cells[0].key: each for each in compare(ask(3, efforts), table, {}).comparisons[:6]}
     assert of(judgements, "node3").verdict()[0] == _verdicts.BAD
     assert [each.verdict for each in pooled] == [_verdicts.GOOD, _verdicts.GOOD, _verdicts.BAD]
+    # Their efforts together, too.
+    assert [each.comparison.difference for each in pooled[:2]] == pytest.approx([0.0, 0.0])
     for judgement in judgements:
         (finding,) = judgement.findings
         old, new = before[judgement.cell.key], finding.comparison
