@@ -62,7 +62,7 @@ def test_hosts_that_differ_fail_each_for_its_own_reason(fleet: Host) -> None:
     assert all(counts(run, name)["changed"] == 0 for name in failed)
     assert "node3 is BAD: differs from the fleet's: mean |d log p| 0.1" in told
     assert "node4 is BAD: node4-1 differs from the fleet's" in told
-    assert "the host's other 1 servers agree, so look at GPU 1" in told
+    assert "the host's other server agrees, so look at GPU 1" in told
     assert "silent is MISSING: no fingerprint could be taken" in told
     assert "2 of 5 hosts agree" in told and "SIMULATED" in told
 

@@ -95,6 +95,6 @@ def test_all_that_a_host_can_tell_comes_home_and_no_secret(host: tuple[str, Path
     facts = {f"facts/{fact}.json" for fact in ("environment", "host", "preflight")}
     assert {*facts, "host/docker_info.json"} <= listed, manifest
     page = (tmp_path / "bundles" / "index.html").read_text()
-    assert 'href="one.tar.gz"' in page and "away" in page and "could not be reached" in page
+    assert 'href="./one.tar.gz"' in page and "away" in page and "could not be reached" in page
     assert re.search(r"one +\d+ kB, \d+ files, \d+ parts missing: one.tar.gz", run.stdout)
     assert DOCKER_HOST and not list(Path("/tmp").glob("gpt_oss_support.*/one.tar.gz"))

@@ -127,7 +127,7 @@ def life(host: Host, engine: docker.APIClient) -> tuple[str, str]:
 
 def test_a_host_goes_on_with_the_new_version(host: Host, collections: Path, engine: docker.APIClient) -> None:
     played(host, "deploy")
-    served, described = life(host, engine), host.container(engine)["Config"]
+    served, described, image = life(host, engine), host.container(engine)["Config"], host.container(engine)["Image"]
     played(host, "evaluate", evaluate_reasoning_efforts=["low"])
     half = left_half_way(host)
     scored, asked = journal(host, "low").read_bytes(), half.read_bytes()
@@ -135,13 +135,15 @@ def test_a_host_goes_on_with_the_new_version(host: Host, collections: Path, engi
     new = install(ROOT, collections)
     assert new == yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
 
-    deployed = played(host, "deploy", "--diff")
+    # The new version's servers have fewer privileges. Whoever keeps the old ones, keeps the servers.
+    kept = [{**host.server, "drop_capabilities": [], "security_options": []}]
+    deployed = played(host, "deploy", "--diff", vllm_servers=kept)
     print(f"deployed again with {new}: {counts(deployed)}")
     assert life(host, engine) == served, f"the server was replaced: {said(deployed)}"
-    again = played(host, "deploy", "--diff")
+    again = played(host, "deploy", "--diff", vllm_servers=kept)
     assert counts(again)["changed"] == 0, said(again)
 
-    ended = played(host, "evaluate", evaluate_reasoning_efforts=["low", "medium"])
+    ended = played(host, "evaluate", evaluate_reasoning_efforts=["low", "medium"], vllm_servers=kept)
     assert journal(host, "low").read_bytes() == scored, "what was scored was asked again"
     assert half.read_bytes().startswith(asked[: asked.rindex(b"\n") + 1]), "samples of the old version were lost"
     assert len(samples(half)) == len(set(samples(half))) == SAMPLES
@@ -150,6 +152,13 @@ def test_a_host_goes_on_with_the_new_version(host: Host, collections: Path, engi
     assert judged["host"] == "one" and judged["verdict"] != "missing", said(ended)
     scores = {each["reasoning_effort"]: each["score"] for each in report["scores"]}
     assert scores.keys() == {"low", "medium"} and None not in scores.values()
+
+    replaced = played(host, "deploy", "--diff")
+    assert "--cap-drop ALL" in said(replaced) and life(host, engine) != served
+    fewer = host.container(engine)
+    assert (fewer["Config"]["Cmd"], fewer["Image"]) == (described["Cmd"], image), "more than privileges was changed"
+    again = played(host, "deploy", "--diff")
+    assert counts(again)["changed"] == 0, said(again)
 
     changed = [{**host.server, "max_model_len": 4096}]
     played(host, "deploy", vllm_servers=changed)
