@@ -87,7 +87,7 @@ integration: setup engine  ## Modules and playbooks against a real Docker Engine
 
 integration-more: setup engine  ## Those that take minutes: images between several engines
 	@tests/tools/fault_programs.sh
-	pytest -m slow tests/integration
+	@tests/tools/pytest.sh integration-more -n 3 --dist loadfile -m slow tests/integration
 
 docs-commands: setup engine  ## The documentation's commands: all are known and right, and its way is gone on simulated hosts
 	@pytest tests/docs tests/integration/test_docs_commands.py
