@@ -222,7 +222,7 @@ def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
         pass
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
 
 

@@ -52,11 +52,11 @@ def parse(text: str, path: str) -> Settings:
     if not text.strip():
         return {}
     try:
-        settings = _json_text.loads(text, parse_constant=_refuse_constant)
+        settings = _json_text.loads(text)
     except json.JSONDecodeError as exc:
         raise DaemonJsonError(_not_json(text, path, exc)) from exc
     except ValueError as exc:
-        raise DaemonJsonError(f"{path} must be JSON, found {exc} in it; correct it, nothing was changed") from exc
+        raise DaemonJsonError(f"{path} must be JSON, but {exc}; correct it, nothing was changed") from exc
     if not isinstance(settings, dict):
         raise DaemonJsonError(
             f"{path} must hold one JSON object, found {text.strip()[:80]!r}; correct it, nothing was changed"
@@ -131,10 +131,6 @@ def _reloads(key: str, before: Settings, after: Settings) -> bool:
     one, other = (settings.get(key) for settings in (before, after))
     old, new = (value if isinstance(value, dict) else {} for value in (one, other))
     return FEATURES_OF_START.isdisjoint(changed_keys(old, new))
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"the constant {name}, which JSON does not have,")
 
 
 def _not_json(text: str, path: str, exc: json.JSONDecodeError) -> str:

@@ -48,7 +48,7 @@ def _number(least: int, most: int, what: str) -> Check:
 def _fraction(value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         number = 0.0
     if isinstance(value, bool) or not 0 < number <= 1:
         raise ValueError("a number above 0, at most 1")

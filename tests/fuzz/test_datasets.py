@@ -116,6 +116,7 @@ ABOUT = {"server": "one", "model": "m", "task": "gpqa", "reasoning_effort": "low
 
 @example(content=b"null")
 @example(content=json.dumps({**RESULTS, "convos": [[3]] * 3}).encode())
+@example(content=json.dumps({**RESULTS, "score": 10**400}).encode())
 @fuzz(content=damaged_json(RESULTS))
 def test_result_files_of_the_reference_harness(content: bytes, tmp_path: Path) -> None:
     path = file_of(tmp_path, content)

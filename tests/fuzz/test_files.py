@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tarfile
 from collections.abc import Callable
 from functools import partial
@@ -224,6 +225,7 @@ def test_servers_state(start: bytes, record: bytes, tmp_path: Path) -> None:
 
 
 @example(content=as_json({**MEMORY, "seen_at": [1]}))
+@example(content=as_json({**MEMORY, "restarts": [{"at": 1.0, "count": math.inf}]}))
 @fuzz(content=damaged_json({**MEMORY, "restarts": [{"at": 1.0, "count": 2}]}))
 def test_what_is_remembered_of_restarts(content: bytes) -> None:
     memory = _restarts.read_memory(content.decode("utf-8", "replace"))
