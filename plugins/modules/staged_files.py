@@ -66,9 +66,22 @@ options:
     choices: [present, looked, settled]
     default: present
   wanted:
-    description: What the action plugin found in O(src), each with C(name), C(size) and C(sha256). For its use.
+    description: What the action plugin found in O(src). For its use.
     type: list
     elements: dict
+    suboptions:
+      name:
+        description: The file's path below the folder.
+        type: str
+        required: true
+      size:
+        description: How many bytes it has.
+        type: int
+        required: true
+      sha256:
+        description: Its checksum.
+        type: str
+        required: true
 attributes:
   check_mode:
     description: Tells which files and how many bytes would move.
@@ -140,7 +153,15 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._sums import SumsErr
 ARGUMENT_SPEC: dict[str, Any] = {
     **SPEC,
     "state": {"type": "str", "choices": ["present", "looked", "settled"], "default": "present"},
-    "wanted": {"type": "list", "elements": "dict"},
+    "wanted": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "size": {"type": "int", "required": True},
+            "sha256": {"type": "str", "required": True},
+        },
+    },
 }
 
 
@@ -202,7 +223,7 @@ def main() -> None:
         if params["state"] == "present":
             result |= present(params, module.check_mode)
         else:
-            files = [Wanted(item["name"], int(item["size"]), item["sha256"]) for item in params["wanted"] or []]
+            files = [Wanted(**item) for item in params["wanted"] or []]
             if params["state"] == "looked":
                 result |= looked(params, files, module.check_mode)
             else:

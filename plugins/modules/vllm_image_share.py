@@ -210,7 +210,7 @@ def main() -> None:
     try:
         changed, before, after = act(params, module.check_mode)
         share = shown(params, after, _image_share.folder_of(params["state_path"], params["image"]))
-    except (ShareError, EngineError) as exc:
+    except (ShareError, EngineError, OSError) as exc:
         module.fail_json(msg=f"{params['image']}: {exc}", exception=exc)
     states = [{"shared": bool(status), "port": (status or {}).get("port")} for status in (before, after)]
     if module.check_mode and changed and params["state"] == "started":

@@ -31,6 +31,8 @@ from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._verdicts import FRO
 Result = TypeVar("Result")
 # Stands for a host's servers where its variables do not tell them.
 _UNKNOWN = "-"
+# Of a score row, what is reckoned with over all hosts.
+_NUMBERS = ("score", "standard_error_within", "n_measured", "n_correct", "n_questions", "n_repeats", "through_repeat")
 
 # Of fleet_scores and eval_look.
 COMMON: dict[str, dict[str, Any]] = {
@@ -173,11 +175,24 @@ def _known(args: Mapping[str, Any], host: str, hostvars: Mapping[str, Any]) -> K
 
 
 def score_rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the score rows in a host's facts. Outcomes are many, and nearly all alike: equal ones are kept once."""
-    return [
+    """Return the score rows in a host's facts. Outcomes are many, and nearly all alike: equal ones are kept once.
+
+    Raises TypeError, among others, where they have another shape.
+    """
+    rows = [
         {str(key): tallies(plain(value)) if key == "outcomes" and value else plain(value) for key, value in row.items()}
         for row in facts.get("gpt_oss_scores") or []
     ]
+    for row in rows:
+        _refuse_texts(row)
+    return rows
+
+
+def _refuse_texts(row: Mapping[str, Any]) -> None:
+    """Raise TypeError for a text in a number's place: alone it may pass, and beside other hosts' it fails theirs."""
+    for name in _NUMBERS:
+        if not isinstance(row.get(name), (int, float, type(None))):
+            raise TypeError(name)
 
 
 def server_names(servers: Mapping[str, Any] | None, variables: Mapping[str, Any], host: str) -> list[str]:

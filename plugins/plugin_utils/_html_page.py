@@ -61,14 +61,14 @@ def _drawings(charts: Mapping[str, Sequence[Chart]]) -> tuple[dict[str, list[dic
             f"{name} is not installed on the controller. Install it beside ansible-core (pip install {name})",
         )
     try:
-        return {kind: [_drawn(chart) for chart in several] for kind, several in charts.items()}, ""
+        drawn = iter(_chart_drawing.draw([chart.spec for several in charts.values() for chart in several]))
     except _chart_drawing.DrawingError as exc:
         return nothing, f"{exc}. Mend or replace {_chart_drawing.REQUIREMENT} on the controller"
+    return {kind: [_shown(chart, next(drawn)) for chart in several] for kind, several in charts.items()}, ""
 
 
-def _drawn(chart: Chart) -> dict[str, Any]:
-    svg = page_svg(_chart_drawing.draw(chart.spec), chart.title)
-    return {"title": chart.title, "svg": Markup(svg), "left_out": chart.left_out}
+def _shown(chart: Chart, svg: str) -> dict[str, Any]:
+    return {"title": chart.title, "svg": Markup(page_svg(svg, chart.title)), "left_out": chart.left_out}
 
 
 def _environment() -> Environment:

@@ -5,20 +5,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+# Halves of a character (UTF-16), which JSON can tell and no file can hold.
+_HALVES = re.compile("[\ud800-\udfff]")
+
 
 def plain(value: Any) -> Any:
-    """Return a value in plain types: a dictionary with text keys, a list, a text, a number, a boolean or None."""
+    """Return a value in plain types: a dictionary with text keys, a list, a text, a number, a boolean or None.
+
+    Texts can be written to a file: a mark stands where one holds half a character.
+    """
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {_text(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
     if value is None or isinstance(value, bool):
         return value
-    kind = next((kind for kind in (int, float) if isinstance(value, kind)), str)
+    kind = next((kind for kind in (int, float) if isinstance(value, kind)), _text)
     return kind(value)
+
+
+def _text(value: Any) -> str:
+    text = str(value)
+    return text if text.isascii() else _HALVES.sub("\ufffd", text)
 
 
 def kind_of(value: Any) -> str:

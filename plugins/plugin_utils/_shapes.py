@@ -22,7 +22,8 @@ from jinja2 import UndefinedError
 
 Report = TypeVar("Report")
 
-WRONG = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, UndefinedError, ValueError)
+# ArithmeticError: infinite numbers, also those that decimal refuses.
+WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, UndefinedError, ValueError)
 
 
 def found_in(exc: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def test_one_hosts_facts(name: str, broken: Any, tmp_path: Path) -> None:
     assert result is not None, f"{name} fails altogether"
 
 
+@example(name="environment_report", values={"gpt_oss_gpu": "\ud800"})
 @example(name="support_index", values={"gpt_oss_support_bundle": 3})
 @example(name="fingerprint_report", values={"gpt_oss_fingerprints": 3})
 @example(name="smoke_report", values={"gpt_oss_smoke": "x"})
@@ -99,6 +101,7 @@ def test_facts_of_another_kind(name: str, values: Any, tmp_path: Path) -> None:
 FLEET = report_fleets.fleet(2)
 
 
+@example(fleet={**FLEET, "scores": [{**FLEET["scores"][0], "pass_at_k": [{"k": 1, "score": math.inf}]}]}, form="html")
 @fuzz(fleet=damaged(FLEET), form=st.sampled_from(["html", "md", "csv", "json", "junit"]), brief=4)
 def test_reports_of_a_damaged_fleet(fleet: Any, form: str, tmp_path: Path) -> None:
     if not isinstance(fleet, dict):

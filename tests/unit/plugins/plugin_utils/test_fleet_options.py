@@ -29,7 +29,7 @@ ARGS: dict[str, Any] = {
 
 ROW = make_row("gpqa", "low", spread(120, 198))
 RUBBISH = [{}, "text", 3, [3], [{"server": "gpt-oss-20b"}], [{**ROW, "outcomes": "1/8 x"}], [{**ROW, "score": "high"}]]
-RUBBISH += [[{**ROW, "outcomes": [[1]]}], [{**ROW, "model": []}]]
+RUBBISH += [[{**ROW, "outcomes": [[1]]}], [{**ROW, "model": []}], [{**ROW, "standard_error_within": "0.01"}]]
 
 
 @pytest.mark.parametrize("rubbish", RUBBISH, ids=range(len(RUBBISH)))

@@ -7,8 +7,12 @@ import base64
 import copy
 import hashlib
 import json
+import os
 import re
-from functools import cache
+import signal
+import time
+from collections.abc import Callable
+from functools import cache, partial
 from html.parser import HTMLParser
 from typing import Any
 
@@ -264,12 +268,54 @@ def test_without_the_library_there_are_tables_and_the_page_says_what_to_install(
 
 
 def test_a_chart_that_cannot_be_drawn_costs_the_charts_and_not_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_spec: Any) -> str:
+    def fail(_specs: Any) -> list[str]:
         raise _chart_drawing.DrawingError("no room for V8")
 
     monkeypatch.setattr(_chart_drawing, "can_draw", lambda: True)
     monkeypatch.setattr(_chart_drawing, "draw", fail)
     assert "There are no charts on this page: no room for V8" in Page(report_html(facts(), Known())).text
+
+
+class Broken:
+    """A library that draws nothing."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self.end = end
+
+    def vegalite_to_svg(self, _spec: Any, **_options: Any) -> str:
+        self.end()
+        return "<svg/>"
+
+
+def refuse() -> None:
+    raise ValueError("no such mark")
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (lambda: None, ""),
+        (refuse, "could not be drawn: no such mark"),
+        (partial(signal.raise_signal, signal.SIGKILL), "the drawing ended by signal 9, as for want of memory"),
+        (partial(os._exit, 3), "the drawing ended with status 3"),
+        (partial(time.sleep, 30), "the drawing ended without an answer in 1 s"),
+    ],
+    ids=["draws", "refuses", "is killed", "exits", "hangs"],
+)
+def test_a_library_that_dies_takes_nobody_along(
+    monkeypatch: pytest.MonkeyPatch, end: Callable[[], None], said: str
+) -> None:
+    monkeypatch.setattr(_chart_drawing, "_library", lambda: Broken(end))
+    monkeypatch.setattr(_chart_drawing, "_SECONDS", 1.0)
+    if not said:
+        assert _chart_drawing.draw([{}, {}]) == ["<svg/>"] * 2
+        return
+    with pytest.raises(_chart_drawing.DrawingError, match=said):
+        _chart_drawing.draw([{"description": "scores"}])
+
+
+def test_no_charts_need_no_library() -> None:
+    assert _chart_drawing.draw([]) == []
 
 
 def test_the_same_facts_give_the_same_page() -> None:

@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded, survived
+from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._text import points
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,11 @@ def test_a_filter_tells_what_it_found_and_no_value(value: Any, found: str) -> No
         guarded("some", lambda given: given["x"].get("y")[0])(value)
     assert "gpt_oss.fleet.some: wanted values as" in str(caught.value) and f"found {found};" in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_number_beyond_all_measure_is_told_as_a_value() -> None:
+    with pytest.raises(AnsibleFilterError, match="found a value of another type"):
+        guarded("some", points)(math.inf)
 
 
 def test_a_filters_own_error_passes() -> None:
