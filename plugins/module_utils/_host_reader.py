@@ -34,6 +34,14 @@ class Reader:
             return None
         return None if len(content) > limit else content.decode("utf-8", "replace")
 
+    def lines_with(self, name: str, wanted: str) -> list[str]:
+        """Return those lines of a file that hold a text, however long the file is; none when it cannot be read."""
+        try:
+            with self.path(name).open(encoding="utf-8", errors="replace") as stream:
+                return [line for line in stream if wanted in line]
+        except OSError:
+            return []
+
     def exists(self, name: str) -> bool:
         """Tell whether there is such a file or folder that this user can see."""
         try:

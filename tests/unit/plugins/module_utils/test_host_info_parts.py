@@ -135,6 +135,19 @@ def test_a_real_listener_is_named(tmp_path: Path) -> None:
     assert "[" in found["by"]
 
 
+def test_a_listener_is_found_among_tens_of_thousands_of_connections(tmp_path: Path) -> None:
+    row = "{:4}: 0100007F:{:04X} 0100007F:9999 {} 00000000:00000000 00:00000000 0 0 0 0 1\n"
+    busy = [row.format(number, 10_000 + number, "06") for number in range(20_000)]
+    folder = tmp_path / "proc" / "net"
+    folder.mkdir(parents=True)
+    (folder / "tcp").write_text(
+        "  sl  local_address rem_address   st\n" + "".join([*busy, row.format(20_000, 8000, "0A")])
+    )
+    found = ports(reader(tmp_path), [8000, 10_000])
+    assert (found["8000"]["used"], found["8000"]["addresses"]) == (True, ["127.0.0.1"])
+    assert found["10000"]["used"] is False
+
+
 def test_the_clock() -> None:
     assert clock(None)["skew_seconds"] is None
     assert clock(time.time() - 100)["skew_seconds"] == pytest.approx(100, abs=5)
