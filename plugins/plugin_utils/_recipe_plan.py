@@ -92,9 +92,11 @@ def choose(
 
 
 def image_of(options: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
-    """Return the image that an entry with this recipe runs."""
+    """Return the image that an entry runs: its own, for which the recipe may be unknown, or the recipe's."""
+    if options.get("image"):
+        return str(options["image"])
     text = str(options.get("vllm_version", recipe["vllm_version"]))
-    return options.get("image") or str(recipe["image"]).replace("{vllm_version}", text.removeprefix("v"))
+    return str(recipe["image"]).replace("{vllm_version}", text.removeprefix("v"))
 
 
 def family_of(options: Mapping[str, Any], site: Site) -> str | None:

@@ -43,6 +43,7 @@ def told(name: str, *args: Any, **named: Any) -> Any:
 
 @example(servers=None, defaults={}, gpus=None)
 @example(servers=0.5, defaults={}, gpus=None)
+@example(servers=[{**SERVERS[0], "recipe": "none"}], defaults={"image": "mine:1"}, gpus=None)
 @fuzz(servers=damaged(SERVERS), defaults=damaged(DEFAULTS, least=0), gpus=st.sampled_from([None, gpu_facts()]))
 def test_servers(servers: Any, defaults: Any, gpus: Any) -> None:
     """What is wrong with vllm_servers, the most written of all variables, is always told entry by entry."""
