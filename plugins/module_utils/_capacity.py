@@ -25,7 +25,7 @@ _PROMPT_TOKENS = 300.0
 _CONFIGURATION = "vllm:cache_config_info"
 _PREEMPTIONS = "vllm:num_preemptions_total"
 # As each engine logs it at its start (kv_cache_utils.py of vLLM 0.22.1 and 0.32.0).
-_LOGGED = re.compile(r"(?:(?P<engine>\(EngineCore[^)]*\)).*)?\b[CG]PU KV cache size: (?P<tokens>[\d,]+) tokens")
+_LOGGED = re.compile(r"(?:(?P<engine>\(EngineCore[^)]*\)).*)?\b[CG]PU KV cache size: (?P<tokens>\d[\d,]{0,18}) tokens")
 _FULL = 0.95  # of the KV cache
 _GROWTH = 1.25
 _SHRINKAGE = 0.9

@@ -28,7 +28,7 @@ def parse_os_release(text: str) -> dict[str, Any]:
             fields[name] = _unquoted(value)
     identity, version = fields.get("ID", "").lower(), fields.get("VERSION_ID", "")
     likes = [identity, *fields.get("ID_LIKE", "").lower().split()]
-    major = re.match(r"\d+", version)
+    major = re.match(r"\d{1,9}", version)
     return {
         "id": identity or None,
         "version": version or None,

@@ -17,10 +17,11 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._xid_catalog import 
 # Such as "NVRM: Xid (PCI:0000:1b:00): 79, pid=1234, name=python3, GPU has fallen off the bus.", in older drivers
 # without "PCI:".
 XID_LINE = re.compile(
-    r"NVRM: Xid \((?:PCI:)?(?P<address>[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2})[^)]*\): (?P<xid>\d+)(?:, *(?P<text>.*))?",
+    r"NVRM: Xid \((?:PCI:)?(?P<address>[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2})[^)]*\): "
+    r"(?P<xid>\d{1,9})(?:, *(?P<text>.*))?",
     re.IGNORECASE,
 )
-STAMP = re.compile(r"\[ *(\d+)\.\d+\]")
+STAMP = re.compile(r"\[ *(\d{1,15})\.\d+\]")
 # A log that begins later than this many seconds after the boot has lost its beginning.
 COMPLETE = 60
 KMSG = "/dev/kmsg"

@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_WHERE = re.compile(r"oom-kill:constraint=(?P<constraint>\w+),.*task_memcg=(?P<group>[^,]*),.*pid=(?P<pid>\d+)")
+_WHERE = re.compile(r"oom-kill:constraint=(?P<constraint>\w+),.*task_memcg=(?P<group>[^,]*),.*pid=(?P<pid>\d{1,10})")
 _WHO = re.compile(
-    r"(?P<kind>Memory cgroup out|Out) of memory: Killed process (?P<pid>\d+) \((?P<name>[^)]*)\)(?P<rest>.*)"
+    r"(?P<kind>Memory cgroup out|Out) of memory: Killed process (?P<pid>\d{1,10}) \((?P<name>[^)]*)\)(?P<rest>.*)"
 )
-_RESIDENT = re.compile(r"(?:anon|file|shmem)-rss:(\d+)kB")
+_RESIDENT = re.compile(r"(?:anon|file|shmem)-rss:(\d{1,18})kB")
 _STAMP = re.compile(r"^\[ *(\d+\.\d+)\]")
 # vLLM names its processes so; the kernel keeps 15 characters.
 _OURS = re.compile(r"^(?:VLLM::|vllm)")

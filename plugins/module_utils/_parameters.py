@@ -17,9 +17,9 @@ _VARIABLE = re.compile(r"^[^=\s\0]+\Z")
 _IMAGE = re.compile(r"^[^\s]+\Z")
 _GPU_ID = re.compile(r"^(?:\d+(?::\d+)?|(?:GPU|MIG)-[0-9a-fA-F-]+)\Z")
 _IPC_MODE = re.compile(r"^(?:host|private|shareable|none|container:.+)\Z")
-_SIZE = re.compile(r"^(\d+)\s*([bkmgt]?)b?\Z", re.IGNORECASE)
-_USER = re.compile(r"^(?:\d+|[a-z_][a-z0-9_.-]*)(?::(?:\d+|[a-z_][a-z0-9_.-]*))?\Z", re.IGNORECASE)
-_ULIMIT = re.compile(r"^(-1|\d+)(?::(-1|\d+))?\Z")
+_SIZE = re.compile(r"^(\d{1,18})\s*([bkmgt]?)b?\Z", re.IGNORECASE)
+_USER = re.compile(r"^(?:\d{1,10}|[a-z_][a-z0-9_.-]*)(?::(?:\d{1,10}|[a-z_][a-z0-9_.-]*))?\Z", re.IGNORECASE)
+_ULIMIT = re.compile(r"^(-1|\d{1,18})(?::(-1|\d{1,18}))?\Z")
 _SIZE_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _ULIMITS = {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss"}
 _ULIMITS |= {"rtprio", "rttime", "sigpending", "stack"}

@@ -85,6 +85,6 @@ class Counter(NamedTuple):
 
 
 COUNTERS = (
-    Counter("weights", r"Loading \w[\w ]* shards: .*?\| (?P<done>\d+)/(?P<total>\d+) \[", "shards"),
-    Counter("graphs", r"Capturing CUDA graph[^|]*\|[^|]*\| (?P<done>\d+)/(?P<total>\d+) \[", "graphs"),
+    Counter("weights", r"Loading \w[\w ]* shards: .*?\| (?P<done>\d{1,9})/(?P<total>\d{1,9}) \[", "shards"),
+    Counter("graphs", r"Capturing CUDA graph[^|]*\|[^|]*\| (?P<done>\d{1,9})/(?P<total>\d{1,9}) \[", "graphs"),
 )

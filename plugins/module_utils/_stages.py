@@ -74,7 +74,10 @@ def epoch(timestamp: str) -> float | None:
     if not match or timestamp.startswith(_NEVER):
         return None
     zone = "+00:00" if match[3] == "Z" else match[3]
-    return datetime.fromisoformat(match[1] + zone).timestamp() + float(match[2] or 0)
+    try:
+        return datetime.fromisoformat(match[1] + zone).timestamp() + float(match[2] or 0)
+    except ValueError:  # a 13th month
+        return None
 
 
 def iso(timestamp: str) -> str | None:

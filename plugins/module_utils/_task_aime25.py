@@ -15,6 +15,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._prompts import AIME
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._task import Row, Task
 
 _SOURCE = "https://huggingface.co/datasets/opencompass/AIME2025/raw/main/"
+_MOST_DIGITS = 100  # an answer has three
 
 
 def _read(paths: Sequence[str]) -> list[Row]:
@@ -29,7 +30,7 @@ def _answer(place: str, answer: Any) -> int:
     """Return the right answer; a text's leading digits count, so that ``336^\\circ`` is 336."""
     if isinstance(answer, str):
         digits = re.match(r"\d+", answer)
-        if digits:
+        if digits and len(digits.group()) < _MOST_DIGITS:
             return int(digits.group())
     elif not isinstance(answer, bool) and answer == answer // 1:
         return int(answer)

@@ -17,7 +17,7 @@ from typing import Any
 HOME = "/srv/gpt_oss/home"
 MODELS = "/srv/gpt_oss/huggingface"
 _ROOTS_MODELS = "/root/.cache/huggingface"
-_NUMBERS = re.compile(r"(\d+)(?::(\d+))?")
+_NUMBERS = re.compile(r"(\d{1,10})(?::(\d{1,10}))?")
 _ROOT_NAMES = ("root", "root:root", "root:0")
 
 

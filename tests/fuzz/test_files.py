@@ -84,6 +84,7 @@ def test_nvidia_smi(content: bytes) -> None:
 
 
 @example(content=b"ID='x\n")
+@example(content=b"VERSION_ID=" + b"1" * 5000)
 @fuzz(content=mangled(OS_RELEASE))
 def test_os_release(content: bytes) -> None:
     text = content.decode("utf-8", "replace")

@@ -66,6 +66,8 @@ def test_order() -> None:
         ("0001-01-01T00:00:00Z", None),
         ("yesterday", None),
         ("", None),
+        ("2026-13-22T15:24:43Z", None),
+        ("2026-11-22T15:24:43+99:00", None),
     ],
 )
 def test_epoch(text: str, seconds: float | None) -> None:

@@ -97,7 +97,7 @@ def test_aime_prompts_and_answers(tmp_path: Path) -> None:
     assert samples[0].request_id == "aime25/0/0"
 
 
-@pytest.mark.parametrize("answer", ["1.5", "true", '"none"', '""', '"-5 or 5"', '"x12"'])
+@pytest.mark.parametrize("answer", ["1.5", "true", '"none"', '""', '"-5 or 5"', '"x12"', f'"{"1" * 5000}"'])
 def test_an_answer_that_is_no_integer_is_refused(tmp_path: Path, answer: str) -> None:
     paths = write(tmp_path, '{"question": "a", "answer": 1}\n', f'\n{{"question": "b", "answer": {answer}}}\n')
     with pytest.raises(_tasks.DatasetError, match=r"data-1, line 2: wanted an integer as answer.*Correct the line"):
