@@ -57,7 +57,7 @@ class ModuleCommands:
                 handle_exceptions=False,
                 errors="replace",
             )
-        except OSError as exc:
+        except (OSError, UnicodeEncodeError) as exc:
             return Answer(UNUSABLE, "", str(exc))
         return Answer(code, output, error)
 
@@ -66,7 +66,10 @@ def in_english(module: Any) -> Callable[[list[str]], tuple[int, str, str]]:
     """Return what runs a command through a module, for as long as it takes: status, output, errors in English."""
 
     def run(command: list[str]) -> tuple[int, str, str]:
-        code, output, errors = module.run_command(command, environ_update={"LC_ALL": "C", "LANGUAGE": "C"})
+        try:
+            code, output, errors = module.run_command(command, environ_update={"LC_ALL": "C", "LANGUAGE": "C"})
+        except UnicodeEncodeError as exc:
+            return UNUSABLE, "", f"no command takes {ascii(exc.object)}, which holds half a character; correct it"
         return int(code), output, errors
 
     return run

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._redaction import redact, redacted
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._secrets import mask_arguments
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._visible import whole
 
 MANIFEST = "manifest.json"
 # Of a text that is too long, this share of what is kept is its beginning.
@@ -75,7 +76,9 @@ def entries_of(found: Collection, most_a_file: int, most: int) -> tuple[dict[str
     total = 0
     # Masking takes time, so what is far too long is cut before.
     masked = {
-        place: bounded(redact(bounded(text, 2 * most_a_file), found.secrets), most_a_file).encode("utf-8", "replace")
+        whole(place): bounded(redact(bounded(text, 2 * most_a_file), found.secrets), most_a_file).encode(
+            "utf-8", "replace"
+        )
         for place, text in found.texts.items()
     }
     for place, content in sorted(masked.items(), key=lambda item: (len(item[1]), item[0])):
@@ -100,16 +103,16 @@ def manifest_of(contents: Mapping[str, bytes], missing: Mapping[str, str], head:
 
 def packed(folder: str, contents: Mapping[str, bytes], manifest: Mapping[str, Any], now: float) -> bytes:
     """Return a tar.gz of the contents and their list, all below one folder; `now` is in seconds since the epoch."""
-    whole = {MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode(), **contents}
+    everything = {MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode(), **contents}
     target = io.BytesIO()
     compressed = gzip.GzipFile(fileobj=target, mode="wb", mtime=now)
     with compressed, tarfile.open(fileobj=compressed, mode="w") as archive:
-        _fill(archive, folder, whole.items(), now)
+        _fill(archive, folder, everything.items(), now)
     return target.getvalue()
 
 
 def _fill(archive: tarfile.TarFile, folder: str, items: Iterable[tuple[str, bytes]], now: float) -> None:
     for place, content in items:
-        entry = tarfile.TarInfo(f"{folder}/{place}")
+        entry = tarfile.TarInfo(f"{whole(folder)}/{place}")
         entry.size, entry.mtime, entry.mode = len(content), int(now), 0o600
         archive.addfile(entry, io.BytesIO(content))

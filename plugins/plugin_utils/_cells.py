@@ -88,7 +88,14 @@ class Cell:
 
 @lru_cache(maxsize=4096)
 def _tally(correct: int, measured: int) -> Tally:
-    """Return the one Tally of these counts: a thousand hosts' outcomes are many, and nearly all of them alike."""
+    """Return the one Tally of these counts: a thousand hosts' outcomes are many, and nearly all of them alike.
+
+    Raises TypeError and ValueError for what are no counts.
+    """
+    if not isinstance(correct, int) or not isinstance(measured, int):
+        raise TypeError(correct, measured)
+    if not 0 <= correct <= measured:
+        raise ValueError(correct, measured)
     return Tally(correct, measured)
 
 

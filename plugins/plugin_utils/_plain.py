@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-# Halves of a character (UTF-16), which JSON can tell and no file can hold.
-_HALVES = re.compile("[\ud800-\udfff]")
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._visible import whole
 
 
 def plain(value: Any) -> Any:
@@ -29,8 +27,7 @@ def plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    text = str(value)
-    return text if text.isascii() else _HALVES.sub("\ufffd", text)
+    return whole(str(value))
 
 
 def kind_of(value: Any) -> str:

@@ -80,6 +80,13 @@ def test_what_does_not_fit_is_missing_and_secrets_are_masked_everywhere() -> Non
     assert SECRET not in "".join(texts) and "key is ****" in texts[1]
 
 
+def test_names_of_half_a_character_are_packed_under_names_that_can_be_written() -> None:
+    contents, _missing = _support_archive.entries_of(Collection({"facts/\ud800.json": "{}"}, {}, []), 2000, 6000)
+    archive = _support_archive.packed("h\udc00", contents, _support_archive.manifest_of(contents, {}, {}), 1.0)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        assert opened.getnames() == ["h\ufffd/manifest.json", "h\ufffd/facts/\ufffd.json"]
+
+
 class Bare:
     """A host without any command."""
 

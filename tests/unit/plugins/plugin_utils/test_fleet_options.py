@@ -30,6 +30,10 @@ ARGS: dict[str, Any] = {
 ROW = make_row("gpqa", "low", spread(120, 198))
 RUBBISH = [{}, "text", 3, [3], [{"server": "gpt-oss-20b"}], [{**ROW, "outcomes": "1/8 x"}], [{**ROW, "score": "high"}]]
 RUBBISH += [[{**ROW, "outcomes": [[1]]}], [{**ROW, "model": []}], [{**ROW, "standard_error_within": "0.01"}]]
+RUBBISH += [
+    [{**ROW, "outcomes": [[8, None], *ROW["outcomes"][1:]]}],
+    [{**ROW, "outcomes": [[9, 8], *ROW["outcomes"][1:]]}],
+]
 
 
 @pytest.mark.parametrize("rubbish", RUBBISH, ids=range(len(RUBBISH)))
