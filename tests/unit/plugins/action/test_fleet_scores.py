@@ -7,30 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.errors import AnsibleActionFail
 from ansible_collections.gpt_oss.fleet.plugins.action import eval_look, fleet_scores
 from ansible_collections.gpt_oss.fleet.plugins.doc_fragments.judging import ModuleDocFragment
 from ansible_collections.gpt_oss.fleet.plugins.modules import eval_look as documented_look
 from ansible_collections.gpt_oss.fleet.plugins.modules import fleet_scores as documented_scores
-from ansible_collections.gpt_oss.fleet.plugins.plugin_utils import _fleet_options
-
-ARGS: dict[str, Any] = {
-    "tasks": ["gpqa"],
-    "reasoning_efforts": ["low"],
-    "since": None,
-    "sampler": None,
-    "n_repeats": None,
-    "examples": None,
-    "subset": None,
-    "references": None,
-    "reference_files": [],
-    "reference_data": "matching",
-    "alpha": 0.01,
-    "false_discovery_rate": 0.05,
-    "fail_on": [],
-    "waivers": [],
-    "slow_tolerance": 0.2,
-}
 
 
 @pytest.mark.parametrize(
@@ -48,50 +28,3 @@ def test_the_documentation_says_what_the_plugin_takes(documentation: str, spec: 
     }
     named = {name: {k: v for k, v in option.items() if k != "description"} for name, option in documented.items()}
     assert named == spec
-
-
-@pytest.mark.parametrize(
-    ("servers", "variables", "names"),
-    [
-        (None, {"vllm_servers": [{"name": "a"}, {"name": "b"}]}, ["a", "b"]),
-        (None, {}, []),
-        (None, {"vllm_servers": [{"name": "a", "replicas": 2}, {"name": "b"}]}, ["a-0", "a-1", "b"]),
-        (None, {"vllm_servers": [{"name": "a", "replicas": "auto"}]}, ["a"]),
-        (
-            None,
-            {"vllm_servers": [{"name": "a", "replicas": "auto"}], "vllm_server_entries": [{"name": "a-0"}]},
-            ["a-0"],
-        ),
-        (None, {"vllm_server_entries": [{"name": "a-0"}], "gpt_oss_evaluate_servers": ["a"]}, ["a"]),
-        ({"node1": ["c"]}, {"vllm_servers": [{"name": "a"}]}, ["c"]),
-        ({"node2": ["c"]}, {"vllm_servers": [{"name": "a"}]}, []),
-    ],
-)
-def test_the_expected_servers(servers: Any, variables: dict[str, Any], names: list[str]) -> None:
-    assert _fleet_options.server_names(servers, variables, "node1") == names
-
-
-def test_unknown_tasks_are_refused() -> None:
-    with pytest.raises(AnsibleActionFail, match=r"tasks: unknown task.s. gqpa, wanted some of gpqa, aime25, mmlu"):
-        _fleet_options.question_of({**ARGS, "tasks": ["gpqa", "gqpa"]}, {})
-
-
-def test_hosts_that_the_inventory_lacks_are_named() -> None:
-    variables: dict[str, Any] = {"hostvars": {"node1": {}}}
-    assert _fleet_options.hosts_of({"hosts": ["node1"]}, variables) == ["node1"]
-    with pytest.raises(AnsibleActionFail, match=r"hosts of the inventory in the parameter hosts, found nod2, gone\."):
-        _fleet_options.hosts_of({"hosts": ["nod2", "node1", "gone"]}, variables)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"alpha": 0.0}, "alpha is 0.0"),
-        ({"false_discovery_rate": 5}, "between 0 and 1"),
-        ({"references": [{}]}, "references"),
-        ({"waivers": [{"host": "node1"}]}, "waivers"),
-    ],
-)
-def test_impossible_settings_are_refused(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(AnsibleActionFail, match=said):
-        _fleet_options.question_of(ARGS | change, {"node1": ["a"]})
