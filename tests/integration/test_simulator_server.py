@@ -340,7 +340,6 @@ def test_a_stopped_engine_holds_all_but_health(start: Start, stream: bool) -> No
     server = start({"faults": [{"kind": "stuck"}]})
     stat = Path(f"/proc/{server.engine_pid()}/stat")
     wait_for(lambda: stat.read_text().split()[2] == "T")
-    time.sleep(0.2)  # the server notices
     before = server.get("/metrics")
     connection = server.connect(timeout=0.5)
     connection.request("POST", "/v1/chat/completions", json.dumps(chat(stream=stream)))
@@ -354,6 +353,25 @@ def test_a_stopped_engine_holds_all_but_health(start: Start, stream: bool) -> No
     assert waiting.getresponse().read()
     waiting.close()
     wait_for(lambda: metric(server, "generation_tokens_total") > 0)
+
+
+def test_counters_stand_still_as_soon_as_the_engine_is_stopped(start: Start) -> None:
+    server = start({"latency_seconds": 5.0})
+    connections = [server.connect() for _number in range(40)]
+    for connection in connections:
+        connection.request("POST", "/v1/chat/completions", json.dumps(chat()))
+    stat = Path(f"/proc/{server.engine_pid()}/stat")
+    for _round in range(8):
+        begun = metric(server, "generation_tokens_total")
+        wait_for(lambda before=begun: metric(server, "generation_tokens_total") > before)
+        os.kill(server.engine_pid(), signal.SIGSTOP)
+        wait_for(lambda: stat.read_text().split()[2] == "T")
+        before = metric(server, "generation_tokens_total")
+        time.sleep(0.1)
+        assert metric(server, "generation_tokens_total") == before
+        os.kill(server.engine_pid(), signal.SIGCONT)
+    for connection in connections:
+        connection.close()
 
 
 # Faults of single requests

@@ -38,7 +38,10 @@ _KINDS = {400: "BadRequestError", 429: "RateLimitError", 503: "ServiceUnavailabl
 
 
 class App:
-    """Answers requests. `dead` is set when the engine is gone; `served` counts generations."""
+    """Answers requests. `dead` is set when the engine is gone; `served` counts generations.
+
+    `look_at_engine` says whether the engine is stopped.
+    """
 
     def __init__(self, arguments: Arguments, configuration: Configuration, model: Model) -> None:
         self._arguments = arguments
@@ -59,6 +62,7 @@ class App:
         self.metrics = Metrics(self._names[0], self._clock)
         self.dead = False
         self.served = 0
+        self.look_at_engine: Callable[[], bool] = lambda: False
         self._pages: dict[str, Callable[[], Reply]] = {
             "/health": lambda: Reply(503 if self.dead else 200),
             "/ping": lambda: Reply(503 if self.dead else 200),
@@ -78,8 +82,9 @@ class App:
             log.access(request.client, request.method, request.path, reply.status, PHRASES.get(reply.status, ""))
         return reply
 
-    def set_stopped(self, stopped: bool) -> None:
+    def notice_stop(self) -> None:
         """Take notice of whether the engine is stopped: then requests are taken, nothing moves, and /health is 200."""
+        stopped = self.look_at_engine()
         if stopped and not self._clock.stopped:
             self._clock.stop()
             self.metrics.stop()
@@ -155,6 +160,8 @@ class App:
         return Context(name, self._names[0], created, self._fingerprint, interval, self._conventions, self._weights)
 
     def _show_metrics(self) -> Reply:
+        # Since the last glance it may have been stopped: the counters of a stopped engine must not move once more.
+        self.notice_stop()
         return Reply(200, self.metrics.exposition().encode(), "text/plain; version=1.0.0; charset=utf-8")
 
     def _card(self, name: str) -> dict[str, Any]:

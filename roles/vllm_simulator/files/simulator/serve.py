@@ -76,6 +76,7 @@ class Server:
         fault = at_stage(self._configuration.faults, "serving")
         stuck = stuck_fault(self._configuration.faults)
         ready = time.monotonic()
+        self._app.look_at_engine = engine.stopped
         while not self._stop.is_set():
             if not engine.alive():
                 return await self._mourn(server)
@@ -87,7 +88,7 @@ class Server:
             if stuck is not None and self._is_due(stuck, ready):
                 engine.freeze()
                 stuck = None
-            self._app.set_stopped(engine.stopped())
+            self._app.notice_stop()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _GLANCE)
         return await self._shut_down(server, engine)
