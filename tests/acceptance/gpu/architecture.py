@@ -6,7 +6,9 @@ from typing import Any
 
 # Layers and experts, in which alone the two differ.
 SIZES = {"gpt-oss-20b": (24, 32), "gpt-oss-120b": (36, 128)}
-END_OF_TEXT, RETURN = 199_999, 200_002
+START_OF_TEXT, END_OF_TEXT, RETURN = 199_998, 199_999, 200_002
+# assistant, with which a prompt ends, and how a reply begins: <|channel|>, analysis, <|message|>.
+REPLY_HEAD = (173_781, 200_005, 35_644, 200_008)
 VOCABULARY = 201_088
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import load
 from machine import HERE, MODEL, ROOT, Machine
+from make_weights import FILE
 from record import expect
 
 Found = Callable[[], dict[str, Any]]
@@ -68,6 +70,18 @@ class CommonSteps:
         again = self.machine.playbook("models", "models again").wanted(0)
         expect(again.changed == 0, f"wanted a second run that changes nothing, found {again.changed} changes")
         return {"seconds": round(first.seconds, 1), "seconds_again": round(again.seconds, 1), "changed": first.changed}
+
+    def weights(self, repo_id: str, *flags: str) -> dict[str, Any]:
+        """Make a model's weights, and have them verified in the cache as any model is."""
+        machine, begun = self.machine, time.monotonic()
+        folder, source = machine.state / "models" / repo_id.partition("/")[2], machine.state / "models/gpt-oss-20b"
+        if not (folder / FILE).exists():
+            make = [machine.python, str(HERE / "make_weights.py"), *flags, str(source), str(folder)]
+            machine.command(f"make weights {repo_id}", make).wanted(0)
+        made = round(time.monotonic() - begun, 1)
+        told = {"hf_cache_models": [{"repo_id": repo_id, "source": str(folder)}]}
+        run = machine.playbook("models", f"models {repo_id}", told).wanted(0)
+        return {"bytes": (folder / FILE).stat().st_size, "made": made, "verified": round(run.seconds, 1)}
 
     def proof(self) -> dict[str, Any]:
         """CUDA works in a container on each GPU, by device nodes and by CDI."""
@@ -187,7 +201,13 @@ class CommonSteps:
             "ready_seconds": round(max((told.get("startup_seconds") or {"created": 0.0}).values()), 1),
             "kernels": proof.get("state"),
             "lines": lines,
+            "privileges": self._privileges(name),
         }
+
+    def _privileges(self, name: str) -> dict[str, Any]:
+        """Return what a server's container may, as the engine has it."""
+        host = json.loads(self.machine.docker("inspect", "--format", "{{json .HostConfig}}", name))
+        return {key: host[key] for key in ("CapDrop", "CapAdd", "SecurityOpt", "Privileged")}
 
 
 def distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

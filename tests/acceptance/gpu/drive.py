@@ -25,8 +25,9 @@ def main() -> int:
     # On a slow machine each step may take so many times as long.
     patience = float(os.environ.get("ACCEPTANCE_PATIENCE", "1"))
     record = Record(Path(sys.argv[1]), machine.state / "results.json", machine.logs, facts)
-    several = len(machine.gpus) > 1 or os.environ.get("ACCEPTANCE_STEPS") == "several"
-    steps: list[Step] = list((SeveralSteps if several else SingleSteps)(machine).steps())
+    wanted = [name for name in os.environ.get("ACCEPTANCE_STEPS", "").split(",") if name]
+    several = SeveralSteps(machine, [name for name in wanted if name != "several"])
+    steps: list[Step] = list((several if wanted or len(machine.gpus) > 1 else SingleSteps(machine)).steps())
     return 0 if record.run(steps, budget, patience, machine.limit) else 1
 
 

@@ -199,6 +199,19 @@ def write_prompts(path: Path, questions: Path, n_repeats: int) -> int:
     return len(samples)
 
 
+def bench_command(url: str, model: str, prompts: str, count: int, concurrency: int, tokens: int) -> list[str]:
+    """Return the call of `vllm bench serve` that asks what an eval asks: chat completions, whole replies, low effort.
+
+    The bench asks for streams unless told otherwise, which costs the server more.
+    """
+    command = ["vllm", "bench", "serve", "--backend", "openai-chat", "--base-url", url]
+    command += ["--endpoint", "/v1/chat/completions", "--model", model]
+    command += ["--dataset-name", "custom", "--dataset-path", prompts, "--skip-chat-template", "--disable-shuffle"]
+    command += ["--custom-output-len", str(tokens), "--num-prompts", str(count), "--disable-tqdm"]
+    command += ["--max-concurrency", str(concurrency), "--temperature", "1.0", "--extra-body"]
+    return [*command, '{"reasoning_effort": "low", "stream": false, "stream_options": null}']
+
+
 def bench_numbers(output: str) -> dict[str, float]:
     """Return the numbers that `vllm bench serve` printed, by their titles."""
     found = re.findall(r"^([A-Z][^:\n]+):\s+([\d.]+)\s*$", output, re.MULTILINE)

@@ -16,12 +16,12 @@ import json
 import sys
 from pathlib import Path
 
-from architecture import END_OF_TEXT, RETURN, SIZES, VOCABULARY, config
+from architecture import END_OF_TEXT, RETURN, SIZES, START_OF_TEXT, VOCABULARY, config
 from openai_harmony import HarmonyEncodingName, load_harmony_encoding
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import TikTokenConverter
 
-START_OF_TEXT, CALL = 199_998, 200_012
+CALL = 200_012
 NAMED = {
     START_OF_TEXT: "<|startoftext|>",
     END_OF_TEXT: "<|endoftext|>",

@@ -1,12 +1,16 @@
 """Make a model with gpt-oss-20b's layers, four of them, whose weights of chance have the spread that trained ones have.
 
 usage: make_weights.py MODEL FOLDER     MODEL: gpt-oss-20b's configuration and tokenizer, as make_model.py makes them
+       make_weights.py --spoken MODEL FOLDER     all layers (13.8 GB), and each reply begins as gpt-oss begins its own
        make_weights.py --spoil FILE COPY     a copy in which one byte in fifty of one layer's experts is another one
 
 vLLM's dummy weights are so small that each token is as likely as any other, and a fingerprint of them proves nothing.
 With these, each layer adds about as much as what comes in, and the logits have a standard deviation of 3, so that the
 log-probabilities tell what each layer computes. The names and shapes are those of the published checkpoint: experts in
 mxfp4 (two numbers a byte, one exponent for 32 numbers), all else in bfloat16. Wanted: numpy. 4 GB are written.
+
+Where such a reply is read as Harmony's, it is a head that never ends, and the parser takes twenty times as long as for
+a text. A server spends most of its time on that, and its speed tells nothing of whoever asks it: hence --spoken.
 """
 
 from __future__ import annotations
@@ -16,13 +20,14 @@ import math
 import shutil
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy
+from architecture import REPLY_HEAD, START_OF_TEXT
 
 LAYERS, SEED, FILE = 4, 20250805, "model.safetensors"
 SPOILT_LAYER, SPOILT_SHARE = 1, 0.02
@@ -32,6 +37,10 @@ _E2M1_DEVIATION, _E8M0_BIAS = 2.93, 127
 # Numbers that share an exponent, and bytes that hold them.
 _BLOCK, _BLOCK_BYTES = 32, 16
 _CHUNK = 1 << 24
+# What makes a head certain, in units of a token's own numbers, whose deviation is 1: a token of the head outweighs what
+# the layers add to it; its successor's logit is so much above the others', which have a deviation of 3; and the number
+# that all tokens have in their first place, with which logits of special tokens are pushed down.
+_HEAD_SCALE, _HEAD_LOGIT, _COMMON, _PUSH = 30.0, 40.0, 30.0, -6.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,7 @@ def draw(tensor: Tensor, seed: int) -> Iterator[bytes]:
             yield random.bytes(count)
         else:
             numbers = random.standard_normal(count, dtype=numpy.float32) * tensor.deviation + tensor.mean
-            yield (numbers.astype(numpy.float32).view(numpy.uint32) >> 16).astype(numpy.uint16).tobytes()
+            yield _halves(numbers).tobytes()
 
 
 def write(path: Path, wanted: list[Tensor]) -> None:
@@ -138,13 +147,53 @@ def write(path: Path, wanted: list[Tensor]) -> None:
         list(pool.map(fill, range(len(wanted))))
 
 
+def begin_replies(path: Path, head: Sequence[int] = REPLY_HEAD, special: int = START_OF_TEXT) -> None:
+    """Change a file so that each token of `head` follows the one before; else no token from `special` on ever comes.
+
+    A reply is asked for by a prompt that ends with the first of them.
+    """
+    embedded, told = _matrix(path, "model.embed_tokens.weight"), _matrix(path, "lm_head.weight")
+    told[special:] = 0
+    told[special:, 0] = _halves(numpy.float32(_PUSH))
+    for token, follower in zip(head, head[1:]):
+        own = _floats(embedded[token])
+        own[0] = 0
+        embedded[token] = _halves(_HEAD_SCALE * own)
+        # What a layer's end is scaled to has the length sqrt(hidden).
+        towards = own / numpy.linalg.norm(own) * _HEAD_LOGIT / math.sqrt(len(own))
+        told[follower] = _halves(_floats(told[follower]) + towards)
+    embedded[:, 0] = _halves(numpy.float32(_COMMON))
+    embedded.flush()
+    told.flush()
+
+
+def _matrix(path: Path, name: str) -> numpy.memmap[Any, Any]:
+    """Return a matrix of bfloat16 as it lies in the file: the upper halves of its numbers."""
+    length, told = _told(path)
+    row = told[name]
+    return numpy.memmap(path, numpy.uint16, "r+", 8 + length + row["data_offsets"][0], tuple(row["shape"]))
+
+
+def _told(path: Path) -> tuple[int, dict[str, Any]]:
+    """Return the length of a file's head, and what it says."""
+    with path.open("rb") as file:
+        length = struct.unpack("<Q", file.read(8))[0]
+        return length, json.loads(file.read(length))
+
+
+def _floats(halves: Any) -> Any:
+    return (numpy.asarray(halves).astype(numpy.uint32) << 16).view(numpy.float32)
+
+
+def _halves(numbers: Any) -> Any:
+    return (numpy.asarray(numbers, numpy.float32).view(numpy.uint32) >> 16).astype(numpy.uint16)
+
+
 def spoil(path: Path, copy: Path) -> int:
     """Copy a file with other bytes in one layer's experts, as damaged memory would have; return how many differ."""
     shutil.copyfile(path, copy)
     random, changed = numpy.random.default_rng(SEED), 0
-    with path.open("rb") as file:
-        length = struct.unpack("<Q", file.read(8))[0]
-        told = json.loads(file.read(length))
+    length, told = _told(path)
     for name, row in told.items():
         if name.startswith(f"model.layers.{SPOILT_LAYER}.") and name.endswith("_blocks"):
             begin, end = row["data_offsets"]
@@ -156,14 +205,15 @@ def spoil(path: Path, copy: Path) -> int:
     return changed
 
 
-def main(model: Path, folder: Path) -> None:
-    """Make the folder."""
+def main(model: Path, folder: Path, layers: int | None = LAYERS) -> None:
+    """Make the folder, with so many of the model's layers; None: all."""
     folder.mkdir(parents=True)
     for path in model.iterdir():
         if path.name != "config.json":
             shutil.copyfile(path, folder / path.name)
     config = json.loads((model / "config.json").read_text())
-    config |= {"num_hidden_layers": LAYERS, "layer_types": config["layer_types"][:LAYERS]}
+    kept = config["layer_types"][:layers]
+    config |= {"num_hidden_layers": len(kept), "layer_types": kept}
     (folder / "config.json").write_text(json.dumps(config, indent=2))
     write(folder / FILE, list(tensors(config)))
 
@@ -171,5 +221,8 @@ def main(model: Path, folder: Path) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--spoil":
         print(spoil(Path(sys.argv[2]), Path(sys.argv[3])), "bytes are others")
+    elif sys.argv[1] == "--spoken":
+        main(Path(sys.argv[2]), Path(sys.argv[3]), layers=None)
+        begin_replies(Path(sys.argv[3]) / FILE)
     else:
         main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -4,38 +4,64 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from client import beside
+from client import ClientSteps
 from common_steps import CommonSteps
-from machine import LARGE_MODEL, processes
+from machine import LARGE_MODEL, Machine, processes
 from record import Step, expect
 from shaped import ShapedSteps
 
 _PAIR, _REPLICA = "acceptance-tp2", "acceptance-20b"
 
 
+def _count(gpus: Sequence[str]) -> int:
+    """Return how many servers, or parts of one, there are on GPUs; two where the steps are tried without any."""
+    return len(gpus) or 2
+
+
 class SeveralSteps(CommonSteps):
-    """What two GPUs and more can show."""
+    """What two GPUs and more can show. `groups` are the parts wanted of it, in their order; none: all."""
+
+    def __init__(self, machine: Machine, groups: Sequence[str] = ()) -> None:
+        super().__init__(machine)
+        self.groups = groups
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps in their order."""
         machine = self.machine
         self.pair_port, self.replica_port, self.large_port = (machine.port + 20 * part for part in range(3))
-        first, rest = machine.gpus[:2], machine.gpus[2:] or machine.gpus[:2]
-        self.pair = machine.entry(_PAIR, first, self.pair_port, tensor_parallel_size=2)
-        self.replicas = machine.entry(_REPLICA, rest, self.replica_port, tensor_parallel_size=1, replicas=len(rest))
         self.all = [self._replicas(_REPLICA, machine.gpus, self.replica_port)]
-        together = [self.pair, self.replicas] if machine.gpus[2:] else [self.pair]
-        on = partial(self.on, together)
-        machine.servers = together
+        machine.servers = self.all
         yield Step("gpu_info", self.census, 30)
         yield Step("preflight", self.preflight, 40)
         yield Step("models", self.models, 120)
-        yield Step("gpu_proof", self.proof, 60)
+        if machine.gpus:
+            yield Step("gpu_proof", self.proof, 60)
+        groups: dict[str, Callable[[], Iterator[Step]]] = {
+            "pair": self._pair_steps,
+            "replicas": self._replica_steps,
+            "shaped": self._shaped_steps,
+            "large": self._large_steps,
+            "client": lambda: ClientSteps(machine).steps(),
+        }
+        unknown = sorted(set(self.groups) - set(groups))
+        if unknown:
+            sys.exit(f"ACCEPTANCE_STEPS: wanted several, or some of {', '.join(groups)}; found {', '.join(unknown)}")
+        for name in self.groups or groups:
+            yield from groups[name]()
+
+    def _pair_steps(self) -> Iterator[Step]:
+        machine = self.machine
+        first, rest = machine.gpus[:2], machine.gpus[2:] or machine.gpus[:2]
+        pair = machine.entry(_PAIR, first, self.pair_port, tensor_parallel_size=2)
+        replicas = machine.entry(_REPLICA, rest, self.replica_port, tensor_parallel_size=1, replicas=_count(rest))
+        together = [pair, replicas] if machine.gpus[2:] else [pair]
+        on = partial(self.on, together)
         yield Step(
             "deploy, two GPUs a server",
             on(partial(self.deploy, "deploy tensor parallel 2", together)),
@@ -52,15 +78,16 @@ class SeveralSteps(CommonSteps):
         )
         if self.has_fingerprint:
             yield Step("fingerprint, two GPUs a server", on(partial(self.fingerprint, together)), 120, served)
-        yield Step("worker killed", on(self.worker_killed), 60, served)
+        if machine.gpus:
+            yield Step("worker killed", on(self.worker_killed), 60, served)
         yield Step("teardown, two GPUs a server", on(self.teardown), 60, served)
-        yield from self._replica_steps()
+
+    def _shaped_steps(self) -> Iterator[Step]:
         if self.has_fingerprint:
-            yield from ShapedSteps(machine, machine.port + 60).steps()
-        yield from self._large_steps()
+            yield from ShapedSteps(self.machine, self.machine.port + 60).steps()
 
     def _replicas(self, name: str, gpus: list[str], port: int, *more: str, **options: Any) -> dict[str, Any]:
-        told = {"tensor_parallel_size": 1, "replicas": len(gpus), **self.machine.cdi, **options}
+        told = {"tensor_parallel_size": 1, "replicas": _count(gpus), **self.machine.cdi, **options}
         return self.machine.entry(name, gpus, port, *more, **told)
 
     def _large_steps(self) -> Iterator[Step]:
@@ -69,7 +96,7 @@ class SeveralSteps(CommonSteps):
             self.machine.gpus,
             self.large_port,
             model=LARGE_MODEL,
-            tensor_parallel_size=len(self.machine.gpus),
+            tensor_parallel_size=_count(self.machine.gpus),
         )
         served, on = ("deploy, 120b on all GPUs",), partial(self.on, [server])
         yield Step(served[0], on(partial(self.deploy, "deploy 120b", [server])), 300, ("models",))
@@ -86,13 +113,11 @@ class SeveralSteps(CommonSteps):
         yield Step("eval, replicas one by one", on(partial(self.evaluate, "eval replicas")), 120, served)
         together = partial(self.evaluate, "eval replicas together", evaluate_replicas="together")
         yield Step("eval, all replicas together", on(together), 120, served)
-        yield Step("each replica is on its GPU", self.whose_gpu, 30, served)
+        if self.machine.gpus:
+            yield Step("each replica is on its GPU", self.whose_gpu, 30, served)
         if self.has_fingerprint:
             yield Step("fingerprint, replicas", on(partial(self.fingerprint, self.all)), 120, served)
         yield Step("status, replicas", on(partial(self.status, "status replicas", 0)), 60, served)
-        name = self.names(self.all[0])[0]
-        client = partial(beside, self.machine, name, self.replica_port)
-        yield Step("eval client beside vllm bench serve", on(client), 480, served)
         yield Step("one engine of many killed", on(self.one_killed), 60, served)
         back = on(partial(self.deploy, "deploy one of many", self.all))
         yield Step("deploy, one of many", back, 200, ("one engine of many killed",))
@@ -101,7 +126,7 @@ class SeveralSteps(CommonSteps):
     def worker_killed(self) -> dict[str, Any]:
         """One of two workers dies: the server is told to be dead, the others are not."""
         killed = processes(["VLLM::Worker"])
-        expect(not self.machine.gpus or bool(killed), "wanted a worker's process, found none")
+        expect(bool(killed), "wanted a worker's process, found none")
         for pid in killed[-1:]:
             os.kill(pid, signal.SIGKILL)
         begun = time.monotonic()

@@ -31,7 +31,7 @@ class ShapedSteps(CommonSteps):
         """Yield the steps in their order."""
         servers = self.servers()
         on = partial(self.on, servers)
-        yield Step("weights with a shape", self.weights, 180)
+        yield Step("weights with a shape", partial(self.weights, MODEL), 180)
         made, served = ("weights with a shape",), ("deploy, weights with a shape",)
         yield Step(served[0], on(partial(self.deployed, "deploy shaped")), 300, made)
         yield Step("fingerprint, GPUs agree", on(self.agree), 120, served)
@@ -46,18 +46,6 @@ class ShapedSteps(CommonSteps):
         others = self.machine.entry(OTHERS, gpus[:-1], self.port, weights="auto", replicas=count, **told)
         last = self.machine.entry(LAST, gpus[-1:], self.port + count, weights="auto", **told)
         return [others, {**last, "volumes": [*last["volumes"], *mounts]}]
-
-    def weights(self) -> dict[str, Any]:
-        """Make them, and have them verified in the cache as any model is."""
-        folder, begun = self.machine.state / "models/four-layers", time.monotonic()
-        source = self.machine.state / "models/gpt-oss-20b"
-        if not (folder / FILE).exists():
-            make = [self.machine.python, str(HERE / "make_weights.py"), str(source), str(folder)]
-            self.machine.command("make weights", make).wanted(0)
-        made = round(time.monotonic() - begun, 1)
-        told = {"hf_cache_models": [{"repo_id": MODEL, "source": str(folder)}]}
-        run = self.machine.playbook("models", "models shaped", told).wanted(0)
-        return {"bytes": (folder / FILE).stat().st_size, "made": made, "verified": round(run.seconds, 1)}
 
     def deployed(self, label: str) -> dict[str, Any]:
         """Deploy them. Texts of chance may break Harmony's format, so the smoke test may fail; all must be up."""

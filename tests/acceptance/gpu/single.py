@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import load
-from client import beside
+from client import ClientSteps
 from common_steps import CommonSteps
 from machine import MODEL, processes
 from record import Step, expect
@@ -39,7 +39,6 @@ class SingleSteps(CommonSteps):
         yield Step("smoke test refuses weights of chance", self.smoke_refuses, 60, serving)
         yield Step("tokens a second", partial(self.speed, self.port), 60, serving)
         yield Step("eval, both tasks, three efforts", partial(self.evaluate, "eval"), 60, serving)
-        yield Step("eval client beside vllm bench serve", partial(beside, machine, SERVER, self.port), 480, serving)
         yield Step("collect_env", self.collect_env, 90, serving)
         yield Step("status, busy and idle", self.liveness, 60, serving)
         if self.has_fingerprint:
@@ -51,7 +50,8 @@ class SingleSteps(CommonSteps):
         yield Step("deploy, kept caches", partial(self.warm, "deploy with kept caches"), 240, ("engine killed",))
         yield Step("deploy anew, kept caches", self.anew, 240, serving)
         yield Step("too many GPUs asked for", self.too_many_gpus, 40, ("models",))
-        yield Step("teardown", self.teardown, 90)
+        yield Step("teardown", self.on([self.server], self.teardown), 90)
+        yield from ClientSteps(machine).steps()
 
     def cold(self) -> dict[str, Any]:
         """The first deployment: nothing was compiled before."""

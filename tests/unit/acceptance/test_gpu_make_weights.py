@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 import pytest
 from architecture import SIZES, config
-from make_weights import FILE, LAYERS, main, spoil, tensors
+from make_weights import FILE, LAYERS, begin_replies, main, spoil, tensors
 
 TINY = {"hidden_size": 64, "intermediate_size": 64, "vocab_size": 500, "num_local_experts": 4}
 
@@ -19,6 +19,12 @@ def read(path: Path) -> tuple[dict[str, Any], bytes]:
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+def matrix(told: dict[str, Any], content: bytes, name: str) -> Any:
+    begin, end = told[name]["data_offsets"]
+    halves = numpy.frombuffer(content[begin:end], numpy.uint16).astype(numpy.uint32) << 16
+    return halves.view(numpy.float32).reshape(told[name]["shape"])
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +43,7 @@ def test_each_tensor_lies_where_the_head_says_and_has_its_spread(model: Path) ->
     assert max(row["data_offsets"][1] for name, row in told.items() if name != "__metadata__") == len(content)
 
     def numbers(name: str) -> Any:
-        begin, end = told[name]["data_offsets"]
-        halves = numpy.frombuffer(content[begin:end], numpy.uint16).astype(numpy.uint32) << 16
-        return halves.view(numpy.float32)
+        return matrix(told, content, name)
 
     assert numbers("lm_head.weight").std() * 8 == pytest.approx(3, rel=0.02)
     assert numbers("model.embed_tokens.weight").std() == pytest.approx(1, rel=0.02)
@@ -70,3 +74,24 @@ def test_a_spoilt_copy_has_other_experts_in_one_layer_alone(model: Path, tmp_pat
     }
     assert others == {f"model.layers.1.mlp.experts.{name}_blocks" for name in ("gate_up_proj", "down_proj")}
     assert 0 < changed < 0.03 * len(content)
+
+
+def test_a_reply_begins_with_its_head_and_has_no_special_token_after_it(model: Path, tmp_path: Path) -> None:
+    """With layers that add as much as chance lets them: twenty-four times two normal numbers in each place."""
+    copy, head, special = tmp_path / FILE, (7, 490, 30, 495), 480
+    copy.write_bytes((model / FILE).read_bytes())
+    begin_replies(copy, head, special)
+    told, content = read(copy)
+    embedded, rows = matrix(told, content, "model.embed_tokens.weight"), matrix(told, content, "lm_head.weight")
+    random, hidden = numpy.random.default_rng(1), TINY["hidden_size"]
+
+    def logits(token: int) -> Any:
+        end = embedded[token] + random.standard_normal(hidden) * 48**0.5
+        return rows @ (end / numpy.sqrt((end**2).mean()))
+
+    for _time in range(50):
+        for token, follower in zip(head, head[1:]):
+            told_apart = numpy.exp(logits(token) - logits(token).max())
+            assert told_apart.argmax() == follower
+        free = logits(int(random.integers(100, 400)))
+        assert numpy.exp(free[special:]).sum() < 1e-4 * numpy.exp(free).sum()
