@@ -138,9 +138,20 @@ class Evals:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the only journal's rows, those of samples."""
+        return [line for line in self._lines() if "event" not in line]
+
+    def restarts(self) -> list[str]:
+        """Return why the server ended each time that it was restarted, as the only journal has it.
+
+        The status, which is written once a second, may not show what is over sooner.
+        """
+        return [line["cause"] for line in self._lines() if line.get("event") == "epoch" and line["cause"]]
+
+    def _lines(self) -> list[dict[str, Any]]:
         (path,) = self.run_folder.glob("*.jsonl")
-        lines = [json.loads(line) for line in path.read_text().splitlines()[1:]]
-        return [line for line in lines if "event" not in line]
+        # A line that is being written has no end yet.
+        whole, _newline, _rest = path.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()[1:]]
 
     def end(self) -> None:
         """End the job, if one runs."""

@@ -135,7 +135,7 @@ def test_in_mid_eval(
         done = evals.done()
         wait_for(lambda: evals.done() > done + 4)
         mortal.start()
-        cause = wait_for(lambda: evals.status()["phase"] != "asking" and evals.status()["cause"])
+        (cause,) = wait_for(evals.restarts)
         (row,) = evals.run()["scores"]
     finally:
         evals.end()
