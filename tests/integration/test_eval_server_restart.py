@@ -54,16 +54,14 @@ def test_a_container_that_died_is_restarted_and_the_eval_goes_on(
     before = engine.inspect_container(parameters["name"])
     pid = evals.status()["pid"]
     kill()
-    status = wait_for(lambda: paused(evals), 5)
-    assert "its container ended with exit code 137" in status["cause"]
-    assert status["remedy"]
+    (cause,) = wait_for(evals.restarts)
     (row,) = evals.run(restart_server=True)["scores"]
     after = engine.inspect_container(parameters["name"])
     assert after["Id"] == before["Id"]
     assert after["State"]["StartedAt"] > before["State"]["StartedAt"]
     assert evals.status()["pid"] == pid
     assert (row["n_measured"], row["verdict"]) == (SAMPLES, None)
-    seen(f"{status['cause']}; {row['n_measured']} of {SAMPLES} measured")
+    seen(f"{cause}; {row['n_measured']} of {SAMPLES} measured")
     assert evals.one_row_each()
 
 
