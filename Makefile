@@ -119,6 +119,9 @@ bench-eval: setup  ## The eval client against gpt_oss.evals and lm-eval; fails w
 	@export REFERENCE_PYTHON=$$(tools/reference.sh || true) RIVALS_PYTHON=$$(tools/rivals.sh || true); \
 	  python tests/bench/evals/run.py
 
+bench-client: setup engine  ## The eval client beside vllm bench serve, on real vLLM (CPU); fails where it is slower (10 minutes)
+	@tests/bench/client/run.sh
+
 bench-load: setup  ## The eval client with 2,000 requests at once for ten minutes; fails where a sample is lost or memory grows
 	@python tests/bench/load/soak.py
 

@@ -5,22 +5,10 @@
 set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: $0 TEST ..., such as test_acceptance" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
-. "$here/env.sh"
 cd "$here/../../.."
 tests=("${@/#/$here/}")
 tests=("${tests[@]/%/.py}")
-
-begun=$SECONDS
-"$here/install.sh" >/dev/null
-say "environment: $VENV ($((SECONDS - begun)) s)"
-# The model is a matter of the processor, the image of the disk: they are made at the same time.
-begun=$SECONDS
-"$here/image.sh" >/dev/null &
-image=$!
-ACCEPTANCE_MODEL=$("$here/model.sh")
-wait "$image"
-ACCEPTANCE_IMAGE=$IMAGE
-say "image: $ACCEPTANCE_IMAGE, model: $ACCEPTANCE_MODEL ($((SECONDS - begun)) s)"
+. "$here/prepare.sh"
 
 # The hosts' managed environment outlives a run; journals, reports and logs of the last run lie there to be looked at.
 ACCEPTANCE_STATE=$CACHE/acceptance

@@ -13,6 +13,7 @@ from cdi import specification
 from fat_binaries import Entry, containers, unwanted
 from load import Look, bench_numbers, look, while_full, window
 from record import Record, Step, StepFailed
+from turns import in_turns
 
 
 def steps(done: list[str]) -> list[Step]:
@@ -121,3 +122,20 @@ def test_containers_of_gpu_code_are_found() -> None:
         (2, 80, b"12345678"),
         (1, 90, b"ptx."),
     ]
+
+
+def test_two_clients_ask_in_turn_and_each_goes_first_as_often() -> None:
+    asked: list[str] = []
+
+    def ask(who: str, speeds: list[float]) -> Any:
+        def once(number: int) -> dict[str, Any]:
+            asked.append(f"{who} {number}")
+            return {"while_full": {"tokens_per_second": speeds[number - 1]} if speeds[number - 1] else {}}
+
+        return once
+
+    found = in_turns(ask("client", [90.0, 99.0, 10.0]), ask("bench", [100.0, 120.0, 80.0]), 3)
+    assert asked == ["bench 1", "client 1", "client 2", "bench 2", "bench 3", "client 3"]
+    assert (found["client over bench"], found["client 3"]["while_full"]) == (0.9, {"tokens_per_second": 10.0})
+    with pytest.raises(StepFailed, match="none in turn 2 of the bench"):
+        in_turns(ask("client", [90.0, 99.0]), ask("bench", [100.0, 0.0]), 2)

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The eval client beside vLLM's own benchmark, on real vLLM: run.py says what is compared.
+# usage: run.sh [TURNS]
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+here=$root/tests/acceptance/vllm
+. "$here/prepare.sh"
+
+# `vllm bench serve` reads its prompts with pandas, which serving does not need.
+BENCH_PACKAGES=$CACHE/bench-serve-$VLLM_VERSION
+if [ ! -d "$BENCH_PACKAGES" ]; then
+    trap 'rm -rf "$BENCH_PACKAGES.partial"' EXIT
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$BENCH_PACKAGES.partial" \
+        pandas python-dateutil pytz tzdata six
+    mv "$BENCH_PACKAGES.partial" "$BENCH_PACKAGES"
+fi
+export ACCEPTANCE_IMAGE ACCEPTANCE_MODEL BENCH_PACKAGES
+exec "${PYTHON:-$root/.venv/bin/python}" "$root/tests/bench/client/run.py" "$@"
