@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -26,14 +28,24 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers impor
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._start_job import start_job
 
 _NEXT = ".next"
+# How often a server is looked at again because another controller works on it, too, and the seconds in between.
+_LOOKS_AGAIN, _PAUSE = 4, (0.2, 1.0)
+
+
+class _OvertakenError(Exception):
+    """Another controller took away, or holds, what was to be placed or started. The argument is the engine's error."""
 
 
 @dataclass
 class Outcome:
-    """What was found and done. `ready` is the server once it was seen to be ready; its watch tells in `status_path`."""
+    """What was found and done. `ready` is the server once it was seen to be ready; its watch tells in `status_path`.
+
+    `overtaken`: something was done before it was found that another controller works on the server, too.
+    """
 
     situation: Situation
     pulled: bool = False
+    overtaken: bool = False
     pull_seconds: float = 0.0
     ready: Optional[Ready] = None
     status_path: Optional[str] = None
@@ -43,16 +55,37 @@ class Outcome:
     @property
     def changed(self) -> bool:
         """Tell whether anything was, or in check mode would be, done."""
-        return self.pulled or bool(self.situation.plan.actions)
+        return self.pulled or self.overtaken or bool(self.situation.plan.actions)
 
 
 def converge(engine: Engine, parameters: Mapping[str, Any], check_mode: bool) -> Outcome:
-    """Reach the wanted state. Raises ContainerError and EngineError."""
+    """Reach the wanted state. Raises ContainerError and EngineError.
+
+    Two controllers may do so at once. What one has made and not named yet is a leftover to the other, which removes it:
+    the first then looks again at what there is now.
+    """
+    looks = 0
+    while True:
+        try:
+            outcome = _converge(engine, parameters, check_mode)
+        except _OvertakenError as exc:
+            if looks == _LOOKS_AGAIN:
+                raise exc.args[0] from exc
+            looks += 1
+            # Two that wait as long as each other would overtake each other again.
+            time.sleep(random.uniform(*_PAUSE))
+            continue
+        outcome.overtaken = looks > 0
+        return outcome
+
+
+def _converge(engine: Engine, parameters: Mapping[str, Any], check_mode: bool) -> Outcome:
     container = engine.inspect(parameters["name"])
     if parameters["state"] not in _situation.SERVING:
         outcome = Outcome(_situation.ending(parameters, container))
         if not check_mode:
-            _stop_and_remove(engine, outcome, parameters)
+            with _noticing_others():
+                _stop_and_remove(engine, outcome, parameters)
         return outcome
     key = _api_key(parameters, check_mode)
     begun = time.monotonic()
@@ -128,11 +161,12 @@ def _act(engine: Engine, parameters: Mapping[str, Any], key: Optional[str], outc
 
 def _perform(engine: Engine, parameters: Mapping[str, Any], key: Optional[str], outcome: Outcome) -> None:
     situation, waits = outcome.situation, _situation.waits(parameters)
-    container_id = _placed(engine, parameters, outcome)
-    # Before the start, so that no end can be missed.
-    process = watched(engine, container_id) if waits else Process(engine, container_id, None)
-    if situation.plan.start:
-        _start(parameters["name"], process)
+    with _noticing_others():
+        container_id = _placed(engine, parameters, outcome)
+        # Before the start, so that no end can be missed.
+        process = watched(engine, container_id) if waits else Process(engine, container_id, None)
+        if situation.plan.start:
+            _start(parameters["name"], process)
     policy = situation.plan.restart_policy
     if not waits:
         if policy:
@@ -150,6 +184,27 @@ def _perform(engine: Engine, parameters: Mapping[str, Any], key: Optional[str], 
     if not outcome.status_path:
         outcome.ready = bring_up(told, process, key, policy, readiness=readiness)
         outcome.warnings += outcome.ready.warnings
+
+
+@contextmanager
+def _noticing_others() -> Iterator[None]:
+    """Tell an error that another controller makes from all others. Raises _OvertakenError for it."""
+    try:
+        yield
+    except (ContainerError, EngineError) as exc:
+        if not _is_overtaken(exc):
+            raise
+        if isinstance(exc, ContainerError):
+            exc.details["changed"] = True
+        raise _OvertakenError(exc) from exc
+
+
+def _is_overtaken(exc: Exception) -> bool:
+    """Whether the engine says that a container is gone, is being removed, or has the name that another was to have."""
+    said = exc if isinstance(exc, EngineError) else exc.__cause__
+    if not isinstance(said, EngineError):
+        return False
+    return said.status == 409 or (said.status == 404 and "No such container" in str(said))
 
 
 def _in_background(
