@@ -54,7 +54,8 @@ def test_a_container_that_died_is_restarted_and_the_eval_goes_on(
     before = engine.inspect_container(parameters["name"])
     pid = evals.status()["pid"]
     kill()
-    (cause,) = wait_for(evals.restarts)
+    (cause,) = wait_for(evals.restarts, 15)
+    assert "its container ended with exit code 137" in cause
     (row,) = evals.run(restart_server=True)["scores"]
     after = engine.inspect_container(parameters["name"])
     assert after["Id"] == before["Id"]
@@ -82,7 +83,7 @@ def test_without_leave_it_is_not_restarted_and_the_job_ends_with_the_cause(
     wait_for(lambda: evals.status()["state"] == "failed")
     error = evals.status()["error"]
     assert "was down for 2 s: its container ended with exit code 137" in error
-    assert "run again to go on" in error
+    assert "ask who stopped it" in error and "run again to go on" in error
     seen(error)
     assert engine.inspect_container(parameters["name"])["State"]["Running"] is False
     assert {row["outcome"] for row in evals.rows()} <= {"correct", "wrong", "unparsed"}
@@ -107,6 +108,7 @@ def test_a_container_that_hangs_is_restarted_too(
     engine.kill(parameters["name"], signal="SIGSTOP")
     status = wait_for(lambda: paused(evals), 30)
     assert "does not answer /health" in status["cause"]
+    assert status["remedy"]
     wait_for(lambda: evals.status()["phase"] == "restarting")
     (row,) = evals.run(**options)["scores"]
     assert (row["n_measured"], row["verdict"]) == (SAMPLES, None)

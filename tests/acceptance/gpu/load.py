@@ -134,6 +134,12 @@ class ServerWatch(threading.Thread):
         return while_full(self.looks, concurrency)
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return what a process has used of the processor (proc(5): utime and stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
 class ClientWatch(threading.Thread):
     """Reads twice a second what the eval's job, whose status file lies below a folder, has used of the processor."""
 
@@ -148,11 +154,11 @@ class ClientWatch(threading.Thread):
             for path in self._folder.rglob("status.json"):
                 try:
                     pid = json.loads(path.read_text())["pid"]
-                    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                    used = cpu_seconds(pid)
                     resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
                 except (OSError, ValueError, KeyError):
                     continue
-                self._looks.append((time.monotonic(), (int(fields[11]) + int(fields[12])) / _TICKS, resident))
+                self._looks.append((time.monotonic(), used, resident))
 
     def end(self) -> dict[str, Any]:
         """Return the share of one core and the memory that the job used from the first look to the last."""

@@ -41,7 +41,6 @@ CONCURRENCY, REPEATS, TOKENS, TURNS = 32, 256, 256, 8
 LIMIT = 0.98
 _NAME = f"gpt-oss-fleet-bench-client-{os.getpid()}"
 _API_PROCESS = "vllm"
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
@@ -72,8 +71,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return what the API process has used of the processor."""
-        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return load.cpu_seconds(self._pid)
 
     def _answers(self) -> bool:
         try:
@@ -97,7 +95,7 @@ class Turn:
                 "reasoning_efforts": ["low"], "n_repeats": REPEATS, "concurrency": CONCURRENCY, "max_tokens": TOKENS,
                 "sampler": "chat_completions", "data": {"gpqa": [str(QUESTIONS)]}, "run_path": f"{folder}/run",
             }  # fmt: skip
-            seen = self._watched([sys.executable, "-c", OURS, str(COLLECTIONS), json.dumps(told)])
+            seen, _printed = self._watched([sys.executable, "-c", OURS, str(COLLECTIONS), json.dumps(told)])
             window = load.window(sorted(Path(folder).rglob("gpqa-*.jsonl")))
         return self._told("client", number, seen, window["requests_per_second"])
 
@@ -105,22 +103,22 @@ class Turn:
         """Ask by `vllm bench serve`, which runs beside the server in its container."""
         asked = load.bench_command(self.server.url, MODEL, "/bench/prompts.jsonl", self.n_requests, CONCURRENCY, TOKENS)
         into = ["docker", "exec", "--env", "PYTHONPATH=/packages", _NAME]
-        seen = self._watched([*into, *asked, "--tokenizer", "/model"])
-        seconds = load.bench_numbers(seen.pop("output"))["benchmark_duration_s"]
+        seen, printed = self._watched([*into, *asked, "--tokenizer", "/model"])
+        seconds = load.bench_numbers(printed)["benchmark_duration_s"]
         return self._told("bench", number, seen, self.n_requests / seconds)
 
-    def _watched(self, command: list[str]) -> dict[str, Any]:
+    def _watched(self, command: list[str]) -> tuple[dict[str, Any], str]:
+        """Return what the server showed meanwhile, and what the command printed."""
         watch, before = load.ServerWatch(self.server.port), self.server.cpu_seconds()
         watch.start()
         done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         cpu, full = self.server.cpu_seconds() - before, watch.end(CONCURRENCY)
         if done.returncode:
             raise SystemExit(f"{command[:3]} ended with {done.returncode}:\n{done.stdout[-2000:]}")
-        return {"while_full": full, "server_cpu_ms": 1000 * cpu / self.n_requests, "output": done.stdout}
+        return {"while_full": full, "server_cpu_ms": 1000 * cpu / self.n_requests}, done.stdout
 
     @staticmethod
     def _told(who: str, number: int, seen: dict[str, Any], rate: float) -> dict[str, Any]:
-        seen.pop("output", None)
         print(f"turn {number}, {who}: {seen['while_full']}, {rate:.1f} requests/s", file=sys.stderr, flush=True)
         return {**seen, "requests_per_second": rate}
 
