@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import load
 from common_steps import CommonSteps
 from machine import HERE, Machine
-from record import Step
+from record import Step, expect
 from turns import in_turns
 
 SERVER, MODEL = "acceptance-spoken", "acceptance/spoken"
 QUESTIONS = HERE.parent / "vllm/files/gpqa.csv"
-# Requests at once, repeats of the eight questions, and tokens of each reply.
-CONCURRENCY, REPEATS, TOKENS = 128, 128, 256
-WARM_UPS, TURNS = 2, 4
+# Requests at once, repeats of eight questions, tokens of each reply, turns of each. All replies are as long and come
+# in waves, between which only the server's API process is busy: short ones tell more of that than of the asker.
+CONCURRENCY, REPEATS, TOKENS, TURNS = 128, 128, 512, 4
+# Seconds that a turn may take. What one that was cut off has asked goes on in the server: none is begun with less.
+_TURN = 80
 
 
 class ClientSteps(CommonSteps):
@@ -38,69 +40,85 @@ class ClientSteps(CommonSteps):
         )
         on = partial(self.on, [server])
         made, served = ("weights whose replies begin well",), ("deploy, replies that begin well",)
+        warm, compared = ("thousands of requests for a young server",), ("eval client beside vllm bench serve",)
         yield Step(made[0], partial(self.weights, MODEL, "--spoken"), 240, ("models",))
         yield Step(served[0], on(partial(self.deploy, "deploy replies that begin well", [server])), 300, made)
-        yield Step("eval client beside vllm bench serve", on(self.beside), 560, served)
-        yield Step("teardown, replies that begin well", on(self.teardown), 60, made)
+        yield Step(warm[0], on(self.warm_up), 120, served)
+        yield Step(compared[0], on(self.beside), 2 * TURNS * _TURN, warm)
+        # A further call may want the server until then. One that has requests ends them first, for up to a minute.
+        yield Step("teardown, replies that begin well", on(self.teardown), 150, compared)
+
+    def warm_up(self) -> dict[str, Any]:
+        """Ask a young server, which gets faster for its first thousand requests."""
+        return self._client("warm-up")
 
     def beside(self) -> dict[str, Any]:
         """Ask a server the same prompts by both, in turn, at the same concurrency; the medians are compared.
 
-        What is compared is what the server's own counters say, while it has nearly all requests that it may have. A
-        young server gets faster for its first thousands of requests, hence the rounds before and the turns.
+        What is compared is what the server's own counters say, while it has nearly all requests that it may have.
         """
-        machine, port = self.machine, self.port
-        count = load.write_prompts(machine.state / "huggingface/prompts.jsonl", QUESTIONS, REPEATS)
-        found: dict[str, Any] = {"prompts": count, "concurrency": CONCURRENCY, "reply_tokens": TOKENS}
-        for number in range(WARM_UPS):
-            found[f"warm-up {number + 1}"] = _client(machine, f"warm-up-{number + 1}", port)
-        return found | in_turns(
-            lambda number: _client(machine, f"client-{number}", port),
-            lambda number: _bench(machine, f"bench-{number}", port, count),
+        count = load.write_prompts(self.machine.state / "huggingface/prompts.jsonl", QUESTIONS, REPEATS)
+        found = in_turns(
+            lambda number: self._turn(partial(self._client, f"client-{number}")),
+            lambda number: self._turn(partial(self._bench, f"bench-{number}", count)),
             TURNS,
+            self.machine.logs / "turns.json",
         )
+        return {"prompts": count, "concurrency": CONCURRENCY, "reply_tokens": TOKENS, **found}
+
+    def _turn(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        left = self.machine.left
+        expect(left > _TURN, f"wanted {_TURN} s for another turn, found {left:.0f} s: a further call goes on from here")
+        load.until_idle(self.port, left - _TURN)
+        return ask()
+
+    def _client(self, name: str) -> dict[str, Any]:
+        machine = self.machine
+        folder = machine.state / "evaluations" / name
+        # What an earlier call of the driver left there would be counted too.
+        shutil.rmtree(folder, ignore_errors=True)
+        told = {
+            "evaluate_tasks": ["gpqa"],
+            "evaluate_reasoning_efforts": ["low"],
+            "evaluate_sampler": "chat_completions",
+            "evaluate_n_repeats": REPEATS,
+            "evaluate_concurrency": CONCURRENCY,
+            "evaluate_max_tokens": TOKENS,
+            "evaluate_path": str(folder),
+            "evaluate_report_path": str(machine.state / f"report-{name}"),
+        }
+        watch = load.ClientWatch(folder)
+        watch.start()
+        with self._counted(name) as full:
+            run = machine.playbook("evaluate", f"evaluate {name}", told).wanted(0)
+        seen = {"client": watch.end(), "while_full": full, "playbook_seconds": round(run.seconds, 1)}
+        found = load.window(sorted((folder / "runs").rglob("gpqa-*.jsonl")))
+        asked = found["requests"]
+        _all_answered(asked, asked - found.get("outcomes", {}).get("error", 0), run.output)
+        return found | seen
+
+    def _bench(self, name: str, count: int) -> dict[str, Any]:
+        url, prompts = f"http://127.0.0.1:{self.port}", "/root/.cache/huggingface/prompts.jsonl"
+        asked = load.bench_command(url, MODEL, prompts, count, CONCURRENCY, TOKENS)
+        with self._counted(name) as full:
+            # What docker exec has started outlives it: hence the limit inside.
+            command = ["docker", "exec", SERVER, "timeout", str(_TURN), *asked]
+            run = self.machine.command("vllm bench serve", command).wanted(0)
+        numbers = load.bench_numbers(run.output)
+        _all_answered(count, count - numbers["failed_requests"], run.output)
+        return {"while_full": full, **numbers}
+
+    @contextmanager
+    def _counted(self, name: str) -> Iterator[dict[str, float]]:
+        """Fill what is yielded with the server's speed meanwhile, and keep all readings among the logs."""
+        watch, found = load.ServerWatch(self.port), dict[str, float]()
+        watch.start()
+        try:
+            yield found
+        finally:
+            found.update(watch.end(CONCURRENCY))
+            (self.machine.logs / f"counters-{name}.json").write_text(json.dumps(watch.looks))
 
 
-def _client(machine: Machine, name: str, port: int) -> dict[str, Any]:
-    folder = machine.state / "evaluations" / name
-    # What an earlier call of the driver left there would be counted too.
-    shutil.rmtree(folder, ignore_errors=True)
-    watch, server = load.ClientWatch(folder), load.ServerWatch(port)
-    watch.start()
-    server.start()
-    told = {
-        "evaluate_tasks": ["gpqa"],
-        "evaluate_reasoning_efforts": ["low"],
-        "evaluate_sampler": "chat_completions",
-        "evaluate_n_repeats": REPEATS,
-        "evaluate_concurrency": CONCURRENCY,
-        "evaluate_max_tokens": TOKENS,
-        "evaluate_path": str(folder),
-        "evaluate_report_path": str(machine.state / f"report-{name}"),
-    }
-    run = machine.playbook("evaluate", f"evaluate {name}", told)
-    seen = {"client": watch.end(), "while_full": _kept(machine, server, name)}
-    return load.window(_journals(folder)) | seen | {"playbook_seconds": round(run.seconds, 1)}
-
-
-def _journals(folder: Path) -> list[Path]:
-    return sorted((folder / "runs").rglob("gpqa-*.jsonl"))
-
-
-def _kept(machine: Machine, watch: load.ServerWatch, name: str) -> dict[str, float]:
-    """End a watch and keep all that it saw among the logs, as its summary may be asked about."""
-    found = watch.end(CONCURRENCY)
-    (machine.logs / f"counters-{name}.json").write_text(json.dumps(watch.looks))
-    return found
-
-
-def _bench(machine: Machine, name: str, port: int, count: int) -> dict[str, Any]:
-    asked = load.bench_command(
-        f"http://127.0.0.1:{port}", MODEL, "/root/.cache/huggingface/prompts.jsonl", count, CONCURRENCY, TOKENS
-    )
-    watch = load.ServerWatch(port)
-    watch.start()
-    # What docker exec has started outlives it: hence the limit inside.
-    run = machine.command("vllm bench serve", ["docker", "exec", SERVER, "timeout", "100", *asked])
-    seen = {"rc": run.rc, "while_full": _kept(machine, watch, name)}
-    return {**seen, **load.bench_numbers(run.output)} | ({} if run.rc == 0 else {"said": run.output[-400:]})
+def _all_answered(asked: int, answered: float, output: str) -> None:
+    expect(0 < asked == answered, f"wanted a reply to each of {asked} requests, found {answered:.0f}: {output[-400:]}")

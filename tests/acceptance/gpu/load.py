@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from machine import ROOT
+from record import expect
 
 _PROMPT_TOKENS = 128
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -109,12 +110,26 @@ def while_full(looks: Sequence[Look], concurrency: int) -> dict[str, float]:
     }
 
 
+def until_idle(port: int, seconds: float) -> None:
+    """Wait until a server has no request any more. StepFailed when it still has some after so many seconds."""
+    end = time.monotonic() + seconds
+    while (found := look_at(port)).requests:
+        expect(time.monotonic() < end, f"wanted a server without requests, found {found.requests:.0f}")
+        time.sleep(0.2)
+
+
+def look_at(port: int) -> Look:
+    """Return what the metrics of a server on loopback say now. OSError when it does not answer."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
+        return look(reply.read().decode(), time.monotonic())
+
+
 class ServerWatch(threading.Thread):
     """Reads a server's counters four times a second."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
-        self._url = f"http://127.0.0.1:{port}/metrics"
+        self._port = port
         self._over = threading.Event()
         self.looks: list[Look] = []
 
@@ -122,8 +137,7 @@ class ServerWatch(threading.Thread):
         """Look until told to end."""
         while not self._over.wait(0.25):
             try:
-                with urllib.request.urlopen(self._url, timeout=10) as reply:
-                    self.looks.append(look(reply.read().decode(), time.monotonic()))
+                self.looks.append(look_at(self._port))
             except OSError:
                 continue
 
