@@ -15,10 +15,11 @@ _HOOK = "nvidia-container-cli's text, NVIDIA/nvidia-container-toolkit"
 ENGINE_CAUSES = (
     Failure(
         "cdi_switched_off",
-        r"could not select device driver \"cdi\"|error gathering device information while adding custom device \"nv",
+        r"could not select device driver \"cdi\"|error gathering device information while adding custom device \"nv"
+        r"|nvidia\.com/\S+ is not an absolute path",
         "the Docker Engine does not know CDI devices",
-        "set features.cdi to true in daemon.json and restart the engine (Docker 25.0 to 28.1), or ask by "
-        "device_requests",
+        "set features.cdi to true in daemon.json and restart the engine (Docker 25.0 to 28.1; an older one knows none: "
+        "bring it up to date), or ask by device_requests",
         "NVIDIA/nvidia-container-toolkit issue 434; run, Docker Engine 20.10",
     ),
     Failure(

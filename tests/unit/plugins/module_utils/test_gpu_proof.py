@@ -214,6 +214,11 @@ OCI = (
             ["device_requests"],
         ),
         (
+            "docker: nvidia.com/gpu=all is not an absolute path.\nSee 'docker run --help'.",
+            "cdi_switched_off",
+            ["an older one knows none", "device_requests"],
+        ),
+        (
             "Error response from daemon: CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=all",
             "cdi_device_missing",
             ["names nvidia.com/gpu=all", "nvidia-ctk cdi generate"],
