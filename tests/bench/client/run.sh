@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The eval client beside vLLM's own benchmark, on real vLLM: run.py says what is compared.
+# The eval client beside vLLM's own benchmark: how soon each asks again (again.py), and on real vLLM (run.py).
 # usage: run.sh [TURNS]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../../.." && pwd)
@@ -14,5 +14,7 @@ if [ ! -d "$BENCH_PACKAGES" ]; then
         pandas python-dateutil pytz tzdata six
     mv "$BENCH_PACKAGES.partial" "$BENCH_PACKAGES"
 fi
-export ACCEPTANCE_IMAGE ACCEPTANCE_MODEL BENCH_PACKAGES
-exec "${PYTHON:-$root/.venv/bin/python}" "$root/tests/bench/client/run.py" "$@"
+export ACCEPTANCE_IMAGE ACCEPTANCE_MODEL BENCH_PACKAGES BENCH_VENV=$VENV
+python=${PYTHON:-$root/.venv/bin/python}
+"$python" "$root/tests/bench/client/again.py"
+exec "$python" "$root/tests/bench/client/run.py" "$@"

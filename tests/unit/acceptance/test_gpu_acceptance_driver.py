@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import load
 import pytest
 from cdi import specification
 from fat_binaries import Entry, containers, unwanted
 from load import Look, bench_numbers, look, while_full, window
-from record import Record, Step, StepFailed
+from record import Record, Step, StepFailed, expect
 from turns import in_turns
 
 
@@ -137,5 +139,41 @@ def test_two_clients_ask_in_turn_and_each_goes_first_as_often() -> None:
     found = in_turns(ask("client", [90.0, 99.0, 10.0]), ask("bench", [100.0, 120.0, 80.0]), 3)
     assert asked == ["bench 1", "client 1", "client 2", "bench 2", "bench 3", "client 3"]
     assert (found["client over bench"], found["client 3"]["while_full"]) == (0.9, {"tokens_per_second": 10.0})
+    # 0.9, 0.825 and 0.125: their mean's standard error is their standard deviation over the root of three.
+    assert (found["of each turn"], found["standard error"]) == ([0.9, 0.825, 0.125], 0.2468)
     with pytest.raises(StepFailed, match="none in turn 2 of the bench"):
         in_turns(ask("client", [90.0, 99.0]), ask("bench", [100.0, 0.0]), 2)
+
+
+def test_turns_that_ended_well_are_kept_for_a_further_call(tmp_path: Path) -> None:
+    asked: list[str] = []
+    fails = {"client 2"}
+
+    def ask(who: str) -> Any:
+        def once(number: int) -> dict[str, Any]:
+            asked.append(f"{who} {number}")
+            expect(asked[-1] not in fails, "cut off")
+            return {"while_full": {"tokens_per_second": 100.0 * number}}
+
+        return once
+
+    with pytest.raises(StepFailed, match="cut off"):
+        in_turns(ask("client"), ask("bench"), 2, tmp_path / "turns.json")
+    fails.clear()
+    found = in_turns(ask("client"), ask("bench"), 2, tmp_path / "turns.json")
+    assert asked == ["bench 1", "client 1", "client 2", "client 2", "bench 2"]
+    assert found["tokens per second"] == {"client": [100.0, 200.0], "bench": [100.0, 200.0]}
+
+
+@pytest.mark.parametrize(
+    ("busy", "seconds", "said"),
+    [([128.0, 3.0, 0.0], 60.0, ""), ([0.0], 0.0, ""), ([5.0, 5.0], 0.0, "wanted a server without requests, found 5")],
+)
+def test_a_server_at_work_is_waited_for(
+    busy: list[float], seconds: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter(busy)
+    monkeypatch.setattr(load, "look_at", lambda port: load.Look(0.0, next(left), 0.0))
+    with pytest.raises(StepFailed, match=said) if said else contextlib.nullcontext():
+        load.until_idle(8000, seconds)
+    assert next(left, None) == (5.0 if said else None)
