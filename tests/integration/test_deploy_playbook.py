@@ -109,3 +109,13 @@ def test_an_inventory_without_hosts_is_refused(playbook: str, tmp_path: Path) ->
     run = Host(tmp_path, tmp_path / "hosts.yml", {}).play(playbook)
     assert run.returncode != 0
     assert "Expected hosts in the group or pattern" in said(run)
+
+
+@pytest.mark.parametrize("limit", [(), ("--limit", "good")], ids=["all", "limited"])
+@pytest.mark.parametrize("playbook", ["deploy", "teardown"])
+def test_hosts_whose_names_lead_elsewhere_are_refused(playbook: str, limit: tuple[str, ...], tmp_path: Path) -> None:
+    inventory = {"all": {"hosts": {"good": {}, "../elsewhere": {}}, "vars": {"ansible_connection": "local"}}}
+    (tmp_path / "hosts.yml").write_text(json.dumps(inventory))
+    run = Host(tmp_path, tmp_path / "hosts.yml", {}).play(playbook, *limit)
+    assert run.returncode != 0
+    assert 'found "../elsewhere"' in said(run)
