@@ -238,6 +238,14 @@ def judge(row: Mapping[str, Any], max_invalid: float, max_truncated: float) -> d
     if cut_off > max_truncated * planned:
         reasons.append(
             f"{cut_off} of {planned} replies were cut off at the token limit (over {max_truncated:.1%}): "
-            "raise the server's max_model_len"
+            f"{_longer_replies(row)}"
         )
     return {**row, "verdict": "void" if void else None, "reason": "; ".join(reasons)}
+
+
+def _longer_replies(row: Mapping[str, Any]) -> str:
+    """Return what to do for longer replies: the server's context limits them too, and max_tokens is fitted to it."""
+    limit = row.get("max_tokens")
+    if row.get("max_tokens_fitted_from"):
+        return f"raise the server's max_model_len, to which max_tokens was fitted ({limit})"
+    return f"raise max_tokens (evaluate_max_tokens), which is {limit}, or the server's max_model_len where that is less"

@@ -196,7 +196,21 @@ def test_what_a_right_answer_hides_is_counted() -> None:
     [
         ({}, 0.3, 0.1, None, ""),
         ({}, 0.29, 0.1, "void", "3 of 10 samples were not measured (1 refused, 1 errors, 1 timeouts)"),
-        ({}, 0.3, 0.09, None, "1 of 10 replies were cut off"),
+        ({"max_tokens": 512}, 0.3, 0.09, None, "1 of 10 replies were cut off at the token limit (over 9.0%): raise"),
+        (
+            {"max_tokens": 512},
+            0.3,
+            0.09,
+            None,
+            "(evaluate_max_tokens), which is 512, or the server's max_model_len where",
+        ),
+        (
+            {"max_tokens": 3900, "max_tokens_fitted_from": 131072},
+            0.3,
+            0.09,
+            None,
+            "raise the server's max_model_len, to which max_tokens was fitted (3900)",
+        ),
         ({"complete": False}, 0.0, 1.0, None, ""),
         ({"n_measured": 0}, 1.0, 1.0, "void", "2 × boom"),
     ],
