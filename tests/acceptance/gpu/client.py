@@ -17,9 +17,9 @@ from turns import in_turns
 
 SERVER, MODEL = "acceptance-spoken", "acceptance/spoken"
 QUESTIONS = HERE.parent / "vllm/files/gpqa.csv"
-# Requests at once, repeats of eight questions, tokens of each reply, turns of each. All replies are as long and come
-# in waves, between which only the server's API process is busy: short ones tell more of that than of the asker.
-CONCURRENCY, REPEATS, TOKENS, TURNS = 128, 128, 512, 4
+# Requests at once, repeats of the eight questions, the most tokens of a reply, turns of each. One reply in eight is cut
+# off there, and the others end before: where all are as long they come in waves, and a turn tells of the time between.
+CONCURRENCY, REPEATS, TOKENS, TURNS = 128, 128, 1024, 4
 # Seconds that a turn may take. What one that was cut off has asked goes on in the server: none is begun with less.
 _TURN = 80
 
