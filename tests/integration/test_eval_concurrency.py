@@ -38,7 +38,7 @@ def test_more_are_sent_while_all_of_them_run(evals: Evals) -> None:
     evals.server.set(hold=0)
     options = {"n_repeats": 8}
     evals.run("eval_run", state="started", **options)
-    wait_for(lambda: evals.status()["concurrency"] > 200)
+    wait_for(lambda: (evals.status()["concurrency"] or 0) > 200)  # none before the first look
     wait_for(lambda: evals.server.window()["flying"] > 200)
     evals.server.set(hold=None)
     assert evals.run(**options)["scores"][0]["n_measured"] == 2 * SAMPLES
