@@ -242,10 +242,10 @@ def note(request_id: str, what: str) -> None:
             log.write(f"{request_id} {what}\n")
 
 
-async def main() -> None:
+async def main(handler: type[Handler] = Handler) -> None:
     if len(sys.argv) > 2:
         SETTINGS.update(json.loads(sys.argv[2]))
-    server = await asyncio.get_running_loop().create_server(Handler, "127.0.0.1", int(sys.argv[1]), backlog=2048)
+    server = await asyncio.get_running_loop().create_server(handler, "127.0.0.1", int(sys.argv[1]), backlog=2048)
     async with server:
         await server.serve_forever()
 

@@ -14,68 +14,51 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median, quantiles
 
-_HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(_HERE.parents[1] / "acceptance/gpu"), str(_HERE.parent / "evals")]
-import load  # noqa: E402
-from clients import OURS  # noqa: E402
-from measure import COLLECTIONS, free_port  # noqa: E402
+from asking import QUESTIONS, client_command, said
 
-QUESTIONS = _HERE.parents[1] / "acceptance/vllm/files/gpqa.csv"
+# What asking has named the folders of.
+# isort: split
+import load
+from measure import serving
+
 CONCURRENCY, REPEATS, TOKENS, TURNS = 128, 128, 512, 3
+SETTINGS = {"concurrency": CONCURRENCY, "model": "waves", "words": 450}
 
-# Asks a server on a port; what it wants to write goes to a folder.
-Ask = Callable[[int, Path], None]
-
-
-def client(port: int, folder: Path) -> None:
-    told = {
-        "server": "waves", "base_url": f"http://127.0.0.1:{port}/v1", "model": "waves", "tasks": ["gpqa"],
-        "reasoning_efforts": ["low"], "n_repeats": REPEATS, "concurrency": CONCURRENCY, "max_tokens": TOKENS,
-        "sampler": "chat_completions", "data": {"gpqa": [str(QUESTIONS)]}, "run_path": str(folder / "run"),
-    }  # fmt: skip
-    _run([sys.executable, "-c", OURS, str(COLLECTIONS), json.dumps(told)])
+# Asks the server at an address; what it wants to write goes to a folder.
+Ask = Callable[[str, Path], object]
 
 
-def bench(port: int, folder: Path) -> None:
+def client(url: str, folder: Path) -> object:
+    return said(client_command(url, "waves", str(folder), REPEATS, CONCURRENCY, TOKENS))
+
+
+def bench(url: str, folder: Path) -> object:
     prompts = folder / "prompts.jsonl"
     count = load.write_prompts(prompts, QUESTIONS, REPEATS)
-    _name, *asked = load.bench_command(f"http://127.0.0.1:{port}", "waves", str(prompts), count, CONCURRENCY, TOKENS)
+    _name, *asked = load.bench_command(url, "waves", str(prompts), count, CONCURRENCY, TOKENS)
     command = [f"{os.environ['BENCH_VENV']}/bin/vllm", *asked, "--tokenizer", os.environ["ACCEPTANCE_MODEL"]]
-    _run(command, PYTHONPATH=os.environ["BENCH_PACKAGES"], HF_HUB_OFFLINE="1")
-
-
-def _run(command: list[str], **more: str) -> None:
-    environment = {**os.environ, **more}
-    done = subprocess.run(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"{command[:2]} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+    return said(command, PYTHONPATH=os.environ["BENCH_PACKAGES"], HF_HUB_OFFLINE="1")
 
 
 def waves_of(ask: Ask) -> list[list[float]]:
     """Return the milliseconds after which each request of a whole wave was followed by the next, wave by wave."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(_HERE / "waves.py"), str(port), str(CONCURRENCY)]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            time.sleep(1)
-            ask(port, Path(folder))
-        finally:
-            server.terminate()
-            told = server.communicate()[0]
-    whole = [delays for delays in json.loads(told).values() if len(delays) == CONCURRENCY]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(SETTINGS, Path(__file__).parent / "waves.py") as (url, _server),
+    ):
+        ask(url, Path(folder))
+        with urllib.request.urlopen(f"{url}/delays", timeout=5) as reply:
+            told = json.load(reply)
+    whole = [delays for delays in told.values() if len(delays) == CONCURRENCY]
     if len(whole) < 3:
-        raise SystemExit(f"wanted three waves of {CONCURRENCY} requests, found {len(whole)}: {told[-300:]}")
+        raise SystemExit(f"wanted three waves of {CONCURRENCY} requests, found {sorted(map(len, told.values()))}")
     return whole
 
 

@@ -13,9 +13,7 @@ minute; what differs from turn to turn is mostly the machine, as server and clie
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,15 +25,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-_TESTS = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(_TESTS / "acceptance/gpu"), str(_TESTS / "bench/evals")]
-import load  # noqa: E402
-from clients import OURS  # noqa: E402
-from measure import COLLECTIONS  # noqa: E402
-from turns import in_turns  # noqa: E402
+from asking import QUESTIONS, client_command, said
+
+# What asking has named the folders of.
+# isort: split
+import load
+from measure import free_port
+from turns import in_turns
 
 MODEL = "openai/gpt-oss-20b"
-QUESTIONS = _TESTS / "acceptance/vllm/files/gpqa.csv"
 CONCURRENCY, REPEATS, TOKENS, TURNS = 32, 256, 256, 8
 # Of the client's speed to the bench's.
 LIMIT = 0.98
@@ -90,12 +88,8 @@ class Turn:
     def client(self, number: int) -> dict[str, Any]:
         """Ask by the eval's client."""
         with tempfile.TemporaryDirectory(dir=self.server.folder) as folder:
-            told = {
-                "server": "bench", "base_url": f"{self.server.url}/v1", "model": MODEL, "tasks": ["gpqa"],
-                "reasoning_efforts": ["low"], "n_repeats": REPEATS, "concurrency": CONCURRENCY, "max_tokens": TOKENS,
-                "sampler": "chat_completions", "data": {"gpqa": [str(QUESTIONS)]}, "run_path": f"{folder}/run",
-            }  # fmt: skip
-            seen, _printed = self._watched([sys.executable, "-c", OURS, str(COLLECTIONS), json.dumps(told)])
+            command = client_command(self.server.url, MODEL, folder, REPEATS, CONCURRENCY, TOKENS)
+            seen, _printed = self._watched(command)
             window = load.window(sorted(Path(folder).rglob("gpqa-*.jsonl")))
         return self._told("client", number, seen, window["requests_per_second"])
 
@@ -111,11 +105,9 @@ class Turn:
         """Return what the server showed meanwhile, and what the command printed."""
         watch, before = load.ServerWatch(self.server.port), self.server.cpu_seconds()
         watch.start()
-        done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        printed = said(command)
         cpu, full = self.server.cpu_seconds() - before, watch.end(CONCURRENCY)
-        if done.returncode:
-            raise SystemExit(f"{command[:3]} ended with {done.returncode}:\n{done.stdout[-2000:]}")
-        return {"while_full": full, "server_cpu_ms": 1000 * cpu / self.n_requests}, done.stdout
+        return {"while_full": full, "server_cpu_ms": 1000 * cpu / self.n_requests}, printed
 
     @staticmethod
     def _told(who: str, number: int, seen: dict[str, Any], rate: float) -> dict[str, Any]:
@@ -148,10 +140,8 @@ def _figures(found: Mapping[str, Any], turns: int, who: str) -> list[list[float]
 @contextmanager
 def serving() -> Iterator[Server]:
     """Start a server for the time of the body."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(port, Path(folder))
+        server = Server(free_port(), Path(folder))
         try:
             server.start()
             yield server

@@ -77,10 +77,10 @@ def raise_file_limit() -> None:
 
 
 @contextlib.contextmanager
-def serving(settings: Mapping[str, Any]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def serving(settings: Mapping[str, Any], script: Path = SERVER) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run the loopback server; yield its address and process."""
     port = free_port()
-    server = subprocess.Popen([sys.executable, str(SERVER), str(port), json.dumps(settings)])
+    server = subprocess.Popen([sys.executable, str(script), str(port), json.dumps(settings)])
     base = f"http://127.0.0.1:{port}"
     try:
         end = time.monotonic() + 60
