@@ -19,7 +19,7 @@ SERVER, MODEL = "acceptance-spoken", "acceptance/spoken"
 QUESTIONS = HERE.parent / "vllm/files/gpqa.csv"
 # Requests at once, repeats of the eight questions, the most tokens of a reply, turns of each. One reply in nine is cut
 # off there, and the others end before: where all are as long they come in waves, and a turn tells of the time between.
-CONCURRENCY, REPEATS, TOKENS, TURNS = 128, 96, 1024, 4
+CONCURRENCY, REPEATS, TOKENS, TURNS = 128, 96, 1024, 8
 # Seconds that a turn may take. What one that was cut off has asked goes on in the server: none is begun with less.
 _TURN = 80
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from statistics import median, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 from record import expect
@@ -42,10 +42,11 @@ def in_turns(client: Ask, bench: Ask, turns: int, keep: Path | None = None) -> d
 
 
 def _compared(client: list[float], bench: list[float]) -> dict[str, Any]:
-    """Return the ratio of the medians, and how sure it is: the turns' own ratios and their mean's standard error."""
+    """Return the ratio of the medians, and the turns' own ratios with their mean and how sure that is."""
     ratios = [ours / theirs for ours, theirs in zip(client, bench)]
     found: dict[str, Any] = {"client over bench": round(median(client) / median(bench), 4)}
     found["of each turn"] = [round(ratio, 4) for ratio in ratios]
+    found["mean of the turns"] = round(mean(ratios), 4)
     if len(ratios) > 1:
         found["standard error"] = round(stdev(ratios) / len(ratios) ** 0.5, 4)
     return found

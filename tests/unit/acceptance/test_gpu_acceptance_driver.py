@@ -141,6 +141,7 @@ def test_two_clients_ask_in_turn_and_each_goes_first_as_often() -> None:
     assert (found["client over bench"], found["client 3"]["while_full"]) == (0.9, {"tokens_per_second": 10.0})
     # 0.9, 0.825 and 0.125: their mean's standard error is their standard deviation over the root of three.
     assert (found["of each turn"], found["standard error"]) == ([0.9, 0.825, 0.125], 0.2468)
+    assert found["mean of the turns"] == 0.6167
     with pytest.raises(StepFailed, match="none in turn 2 of the bench"):
         in_turns(ask("client", [90.0, 99.0]), ask("bench", [100.0, 0.0]), 2)
 
