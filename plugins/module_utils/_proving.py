@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils import _kernel_proof, _stages
+from ansible_collections.gpt_oss.fleet.plugins.module_utils import _cuda_graphs, _kernel_proof, _stages
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._container_error import ContainerError
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._container_process import Process
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import concerns
@@ -36,6 +36,8 @@ def proven(
     lines = _lines(process)
     warnings = _kernel_proof.dead_variables(lines, set(parameters["environment"] or {}))
     warnings += [f"{parameters['name']}: {found.cause}; {found.remedy}" for found in concerns(lines)]
+    slow = _cuda_graphs.small_graphs(parameters["arguments"] or [])
+    warnings += [f"{parameters['name']}: {slow}."] if slow else []
     proof = _kernel_proof.prove(lines, expectation)
     if proof.state == _kernel_proof.CONTRADICTED:
         raise _contradiction(parameters["name"], proof)

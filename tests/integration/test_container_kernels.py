@@ -111,3 +111,13 @@ def test_a_dead_variable_is_told(parameters: Parameters, vllm_container: Run) ->
 def test_nothing_is_demanded_where_nothing_is_known(parameters: Parameters, vllm_container: Run) -> None:
     result = vllm_container(parameters)
     assert json.dumps(result["server"]["kernel_proof"]) == '{"state": "not_applicable", "findings": []}'
+
+
+def test_graphs_that_end_below_the_requests_at_once_are_told(parameters: Parameters, vllm_container: Run) -> None:
+    small = [*parameters["arguments"], "--max-num-seqs", "128", "--cudagraph-capture-sizes", "1", "64", "128"]
+    for changed in (True, False):
+        result = vllm_container({**parameters, "arguments": small})
+        assert not result.get("failed"), result["msg"]
+        assert result["changed"] is changed
+        assert "its CUDA graphs end at 128 tokens a step" in str(result["warnings"])
+    assert "CUDA graphs" not in str(vllm_container({**parameters, "arguments": [*small, "256"]}).get("warnings"))

@@ -27,8 +27,8 @@ _NO_MULTICAST = {
     "NVSHMEM_DISABLE_NVLS": "1",
     "VLLM_ALLREDUCE_USE_SYMM_MEM": "0",
 }
-# Few sizes, as each costs seconds of a start; requests up to the largest run in a graph.
-_GRAPHS = ("1", "2", "4", "8", "16", "32", "64", "128")
+# Few sizes, as each costs seconds of a start. A step that begins a request beside 128 others has none.
+_GRAPHS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,14 @@ class Machine:
         return max(1.0, self._end - time.monotonic())
 
     def entry(
-        self, name: str, gpus: Sequence[str], port: int, *more: str, weights: str = "dummy", **options: Any
+        self,
+        name: str,
+        gpus: Sequence[str],
+        port: int,
+        *more: str,
+        weights: str = "dummy",
+        graphs: Sequence[int] = _GRAPHS,
+        **options: Any,
     ) -> dict[str, Any]:
         """Return an entry of vllm_servers: dummy weights, few graphs, the GPUs by their nodes, the host's network."""
         volumes = [f"{self.driver_folder}:{self.driver_folder}:ro"] if gpus and self.driver_folder else []
@@ -96,7 +103,7 @@ class Machine:
             "gpus": ",".join(gpus) or "none",
             "gpu_access": "device_nodes",
             "volumes": volumes,
-            "arguments": ["--load-format", weights, "--cudagraph-capture-sizes", *_GRAPHS, *more],
+            "arguments": ["--load-format", weights, "--cudagraph-capture-sizes", *map(str, graphs), *more],
             "environment": _NO_MULTICAST if len(self.gpus) > 1 else {},
             # A dead server stays dead, to be looked at.
             "restart_policy": "no",
