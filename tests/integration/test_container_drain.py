@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import MODEL, Parameters, Run, simulated
+from playbook_host import one_host, said
 
 
 def ask(port: int, found: list[Any]) -> threading.Thread:
@@ -66,3 +69,16 @@ def test_no_waiting_when_none_is_wanted(parameters: Parameters, vllm_container: 
     vllm_container({**wanted, "state": "stopped", "drain_timeout": 0, "stop_timeout": 1})
     assert time.monotonic() - begin < 15, "the request takes 20 s"
     asking.join()
+
+
+def test_teardown_waits_as_long_as_the_entry_says(tmp_path: Path, parameters: Parameters, vllm_container: Run) -> None:
+    wanted = {**parameters, "environment": simulated(latency_seconds=30), "wait": False}
+    assert not vllm_container(wanted).get("failed")
+    time.sleep(2)
+    asking = ask(parameters["port"], [])
+    entry = {"name": parameters["name"], "image": parameters["image"], "port": parameters["port"]}
+    host = one_host(tmp_path, Path(sys.prefix), {**entry, "drain_timeout": 1, "stop_timeout": 1})
+    removed = host.play("teardown")
+    asking.join()
+    assert removed.returncode == 0, removed.stdout
+    assert f"{parameters['name']} was stopped with 1 requests unfinished, after 1 s" in said(removed), removed.stdout
