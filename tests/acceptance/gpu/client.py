@@ -53,16 +53,16 @@ class ClientSteps(CommonSteps):
 
     def warm_up(self) -> dict[str, Any]:
         """Ask a young server, which gets faster for its first thousand requests."""
-        return self._client("warm-up")
+        return self._client("warm-up", self._write_prompts())
 
     def beside(self) -> dict[str, Any]:
         """Ask a server the same prompts by both, in turn, at the same concurrency; the medians are compared.
 
         What is compared is what the server's own counters say, while it has nearly all requests that it may have.
         """
-        count = load.write_prompts(self.machine.state / "huggingface/prompts.jsonl", QUESTIONS, REPEATS)
+        count = self._write_prompts()
         found = in_turns(
-            lambda number: self._turn(partial(self._client, f"client-{number}")),
+            lambda number: self._turn(partial(self._client, f"client-{number}", count)),
             lambda number: self._turn(partial(self._bench, f"bench-{number}", count)),
             TURNS,
             self.machine.logs / "turns.json",
@@ -75,7 +75,10 @@ class ClientSteps(CommonSteps):
         load.until_idle(self.port, left - _TURN)
         return ask()
 
-    def _client(self, name: str) -> dict[str, Any]:
+    def _write_prompts(self) -> int:
+        return load.write_prompts(self.machine.state / "huggingface/prompts.jsonl", QUESTIONS, REPEATS)
+
+    def _client(self, name: str, count: int) -> dict[str, Any]:
         machine = self.machine
         folder = machine.state / "evaluations" / name
         # What an earlier call of the driver left there would be counted too.
@@ -92,7 +95,7 @@ class ClientSteps(CommonSteps):
         }
         watch = load.ClientWatch(folder)
         watch.start()
-        with self._counted(name) as full:
+        with self._counted(name, count) as full:
             run = machine.playbook("evaluate", f"evaluate {name}", told)
         seen = {"client": watch.end(), "while_full": full, "playbook_seconds": round(run.wanted(0).seconds, 1)}
         found = load.window(sorted((folder / "runs").rglob("gpqa-*.jsonl")))
@@ -103,7 +106,7 @@ class ClientSteps(CommonSteps):
     def _bench(self, name: str, count: int) -> dict[str, Any]:
         url, prompts = f"http://127.0.0.1:{self.port}", "/root/.cache/huggingface/prompts.jsonl"
         asked = load.bench_command(url, MODEL, prompts, count, CONCURRENCY, TOKENS)
-        with self._counted(name) as full:
+        with self._counted(name, count) as full:
             # What docker exec has started outlives it: hence the limit inside.
             command = ["docker", "exec", SERVER, "timeout", str(_TURN), *asked]
             run = self.machine.command("vllm bench serve", command).wanted(0)
@@ -112,12 +115,13 @@ class ClientSteps(CommonSteps):
         return {"while_full": full, **numbers}
 
     @contextmanager
-    def _counted(self, name: str) -> Iterator[dict[str, float]]:
+    def _counted(self, name: str, requests: int) -> Iterator[dict[str, float]]:
         """Fill what is yielded with the server's speed meanwhile, and keep all readings among the logs."""
         watch, found = load.ServerWatch(self.port), dict[str, float]()
         watch.start()
         try:
-            yield found
+            with load.asked_alone(self.port, requests):
+                yield found
         finally:
             found.update(watch.end(CONCURRENCY))
             (self.machine.logs / f"counters-{name}.json").write_text(json.dumps(watch.looks))

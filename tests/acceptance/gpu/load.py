@@ -20,6 +20,8 @@ from machine import ROOT
 from record import expect
 
 _PROMPT_TOKENS = 128
+# What a server may take to count its last reply.
+_ANSWER_SECONDS = 10.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -68,23 +70,25 @@ def in_background(port: int, model: str) -> Iterator[None]:
 
 
 class Look(NamedTuple):
-    """What a server's counters said: monotonic seconds, requests that it has, tokens generated since its start."""
+    """What a server's counters said: monotonic seconds, requests that it has, tokens and replies since its start."""
 
     at: float
     requests: float
     tokens: float
+    replies: float = 0.0
 
 
 _COUNTED = {
     "vllm:num_requests_running": "requests",
     "vllm:num_requests_waiting": "requests",
     "vllm:generation_tokens_total": "tokens",
+    "vllm:request_success_total": "replies",
 }
 
 
 def look(metrics: str, at: float) -> Look:
     """Return what a server's metrics say."""
-    sums = {"requests": 0.0, "tokens": 0.0}
+    sums = {"requests": 0.0, "tokens": 0.0, "replies": 0.0}
     for line in metrics.splitlines():
         name, _brace, rest = line.partition("{")
         if name in _COUNTED:
@@ -116,6 +120,16 @@ def until_idle(port: int, seconds: float) -> None:
     while (found := look_at(port)).requests:
         expect(time.monotonic() < end, f"wanted a server without requests, found {found.requests:.0f}")
         time.sleep(0.2)
+
+
+@contextmanager
+def asked_alone(port: int, requests: int) -> Iterator[None]:
+    """See that a server counts so many replies meanwhile. StepFailed when it counts others: who asks it, too?"""
+    before = look_at(port)
+    yield
+    until_idle(port, _ANSWER_SECONDS)
+    found = look_at(port).replies - before.replies
+    expect(found == requests, f"wanted {requests} replies by the server's own counters, found {found:.0f}")
 
 
 def look_at(port: int) -> Look:

@@ -105,7 +105,8 @@ class Turn:
         """Return what the server showed meanwhile, and what the command printed."""
         watch, before = load.ServerWatch(self.server.port), self.server.cpu_seconds()
         watch.start()
-        printed = said(command)
+        with load.asked_alone(self.server.port, self.n_requests):
+            printed = said(command)
         cpu, full = self.server.cpu_seconds() - before, watch.end(CONCURRENCY)
         return {"while_full": full, "server_cpu_ms": 1000 * cpu / self.n_requests}, printed
 

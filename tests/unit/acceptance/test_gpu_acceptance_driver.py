@@ -83,8 +83,10 @@ def test_the_speed_of_a_server_is_that_while_it_has_nearly_all_requests() -> Non
         'vllm:num_requests_waiting{engine="0"} 2.0\n'
         'vllm:num_requests_waiting_by_reason{engine="0",reason="x"} 2.0\n'
         'vllm:generation_tokens_total{engine="0"} 1.5e+03\n'
+        'vllm:request_success_total{engine="0",finished_reason="stop"} 40.0\n'
+        'vllm:request_success_total{engine="0",finished_reason="length"} 2.0\n'
     )
-    assert look(text, 5.0) == Look(5.0, 9.0, 1500.0)
+    assert look(text, 5.0) == Look(5.0, 9.0, 1500.0, 42.0)
     looks = [Look(*each) for each in ((0, 2, 0), (1, 9, 100), (2, 3, 200), (3, 10, 500), (4, 1, 520), (5, 1, 540))]
     assert while_full(looks, 10) == {"seconds": 2, "tokens_per_second": 200.0, "requests_under_way": 7.3}
     assert while_full(looks[:2], 10) == {}
@@ -178,3 +180,13 @@ def test_a_server_at_work_is_waited_for(
     with pytest.raises(StepFailed, match=said) if said else contextlib.nullcontext():
         load.until_idle(8000, seconds)
     assert next(left, None) == (5.0 if said else None)
+
+
+@pytest.mark.parametrize(
+    ("requests", "said"), [(30, ""), (15, "wanted 15 replies by the server's own counters, found 30")]
+)
+def test_requests_of_somebody_else_are_noticed(requests: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([load.Look(0.0, 0.0, 0.0, 12.0), load.Look(1.0, 0.0, 0.0, 42.0), load.Look(1.0, 0.0, 0.0, 42.0)])
+    monkeypatch.setattr(load, "look_at", lambda port: next(looks))
+    with pytest.raises(StepFailed, match=said) if said else contextlib.nullcontext(), load.asked_alone(8000, requests):
+        pass
