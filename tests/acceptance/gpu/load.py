@@ -25,13 +25,15 @@ _ANSWER_SECONDS = 10.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def generate(port: int, model: str, concurrency: int, requests: int, tokens: int) -> dict[str, float]:
-    """Return the speed of whole completions of `tokens` tokens each on prompts of 128 tokens of chance."""
+def generate(
+    port: int, model: str, concurrency: int, requests: int, tokens: int, ends: bool = False
+) -> dict[str, float]:
+    """Return the speed of completions of `tokens` tokens each, or of fewer with `ends`, on prompts of 128 of chance."""
     draw = random.Random(concurrency)
 
     def ask(_request: int) -> int:
         prompt = [draw.randrange(1000, 190000) for _number in range(_PROMPT_TOKENS)]
-        body = {"model": model, "prompt": prompt, "max_tokens": tokens, "ignore_eos": True, "temperature": 1.0}
+        body = {"model": model, "prompt": prompt, "max_tokens": tokens, "ignore_eos": not ends, "temperature": 1.0}
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
