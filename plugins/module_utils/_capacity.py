@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple, Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._metrics import EngineCounters, MetricsError, samples
@@ -59,8 +60,9 @@ def capacity_of(arguments: Sequence[str], metrics: Optional[str], logged: Option
         tokens = sum(size for size in sizes if size) or None
     except MetricsError:
         tokens = None
-    seats = _argument(arguments, "--max-num-seqs")
-    return Capacity(None if seats is None else seats * engines, tokens or logged)
+    # vLLM, too, takes the last.
+    seats = numbers_of(arguments, "--max-num-seqs")[-1:]
+    return Capacity(seats[0] * engines if seats else None, tokens or logged)
 
 
 def preemptions(metrics: Optional[str]) -> float:
@@ -103,10 +105,15 @@ def _cache_tokens(labels: Mapping[str, str]) -> Optional[int]:
     return int(blocks) * int(size) if blocks.isdigit() and size.isdigit() else None
 
 
-def _argument(arguments: Sequence[str], name: str) -> Optional[int]:
-    """Return the last value of an argument, given as two words or with =."""
-    value = None
-    for word, following in zip(arguments, [*arguments[1:], ""]):
-        text = following if word == name else word.partition("=")[2] if word.startswith(f"{name}=") else ""
-        value = int(text) if text.isdigit() else value
-    return value
+def numbers_of(arguments: Sequence[str], name: str) -> list[int]:
+    """Return the whole numbers of an argument, each time that it is given: as words after it, or one with =."""
+    found = []
+    for index, word in enumerate(arguments):
+        if word == name:
+            following = arguments[index + 1 :]
+        elif word.startswith(f"{name}="):
+            following = [word.partition("=")[2]]
+        else:
+            continue
+        found += [int(text) for text in takewhile(str.isdigit, following)]
+    return found

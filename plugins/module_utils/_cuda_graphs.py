@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import capacity_of
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import capacity_of, numbers_of
 
 # What vLLM takes at once where it is not told, on the smaller of its kinds of GPUs (engine/arg_utils.py).
 _LEAST_SEATS = 256
@@ -38,21 +38,7 @@ def small_graphs(arguments: Sequence[str]) -> Optional[str]:
 def _largest(arguments: Sequence[str]) -> Optional[tuple[str, int]]:
     """Return the first of the flags that is given and its largest number; None where there is none, or it is zero."""
     for flag in _FLAGS:
-        sizes = [size for index, word in enumerate(arguments) for size in _sizes(flag, word, arguments[index + 1 :])]
-        largest = max(sizes, default=0)
+        largest = max(numbers_of(arguments, flag), default=0)
         if largest:
             return flag, largest
     return None
-
-
-def _sizes(flag: str, word: str, following: Sequence[str]) -> list[int]:
-    if word.startswith(f"{flag}="):
-        following = [word.partition("=")[2]]
-    elif word != flag:
-        return []
-    sizes = []
-    for text in following:
-        if not text.isdigit():
-            break
-        sizes.append(int(text))
-    return sizes
