@@ -74,12 +74,10 @@ class ClientSteps(CommonSteps):
 
     def by_requests(self) -> dict[str, Any]:
         """Return the server's speed by how many requests it has, each for about twice the length of a reply."""
-        found = {}
+        found: dict[int, dict[str, float]] = {}
         for at_once in AT_ONCE:
-            watch = load.ServerWatch(self.port)
-            watch.start()
-            load.generate(self.port, MODEL, at_once, 3 * at_once, TOKENS, ends=True)
-            found[at_once] = watch.end(at_once)
+            with self._counted(f"{at_once}-at-once", 3 * at_once, at_once) as found[at_once]:
+                load.generate(self.port, MODEL, at_once, 3 * at_once, TOKENS, ends=True)
         return {"graphs_up_to": GRAPHS[-1], "reply_tokens": TOKENS, "while_full": found}
 
     def _turn(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -108,9 +106,12 @@ class ClientSteps(CommonSteps):
         }
         watch = load.ClientWatch(folder)
         watch.start()
-        with self._counted(name, count) as full:
+        with self._counted(name, count, CONCURRENCY) as full:
             run = machine.playbook("evaluate", f"evaluate {name}", told)
-        seen = {"client": watch.end(), "while_full": full, "playbook_seconds": round(run.wanted(0).seconds, 1)}
+            client = watch.end()
+            # Before the replies are counted: what a playbook says of its failure tells more.
+            run.wanted(0)
+        seen = {"client": client, "while_full": full, "playbook_seconds": round(run.seconds, 1)}
         found = load.window(sorted((folder / "runs").rglob("gpqa-*.jsonl")))
         unanswered = sum(found.get("outcomes", {}).get(name, 0) for name in ("refused", "error", "timeout"))
         _all_answered(found["requests"], unanswered, run.output)
@@ -119,7 +120,7 @@ class ClientSteps(CommonSteps):
     def _bench(self, name: str, count: int) -> dict[str, Any]:
         url, prompts = f"http://127.0.0.1:{self.port}", "/root/.cache/huggingface/prompts.jsonl"
         asked = load.bench_command(url, MODEL, prompts, count, CONCURRENCY, TOKENS)
-        with self._counted(name, count) as full:
+        with self._counted(name, count, CONCURRENCY) as full:
             # What docker exec has started outlives it: hence the limit inside.
             command = ["docker", "exec", SERVER, "timeout", str(_TURN), *asked]
             run = self.machine.command("vllm bench serve", command).wanted(0)
@@ -128,7 +129,7 @@ class ClientSteps(CommonSteps):
         return {"while_full": full, **numbers}
 
     @contextmanager
-    def _counted(self, name: str, requests: int) -> Iterator[dict[str, float]]:
+    def _counted(self, name: str, requests: int, at_once: int) -> Iterator[dict[str, float]]:
         """Fill what is yielded with the server's speed meanwhile, and keep all readings among the logs."""
         watch, found = load.ServerWatch(self.port), dict[str, float]()
         watch.start()
@@ -136,7 +137,7 @@ class ClientSteps(CommonSteps):
             with load.asked_alone(self.port, requests):
                 yield found
         finally:
-            found.update(watch.end(CONCURRENCY))
+            found.update(watch.end(at_once))
             (self.machine.logs / f"counters-{name}.json").write_text(json.dumps(watch.looks))
 
 
