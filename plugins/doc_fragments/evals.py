@@ -101,7 +101,8 @@ options:
       - How many requests are under way at once, with each server. Not part of the identity.
       - V(0) keeps as many under way as the server works on at once, and a few more. That is found from its
         C(--max-num-seqs) and the size of its KV cache, as its C(/metrics) or its log tells it, and corrected every few
-        seconds by how many of them run, wait and are preempted.
+        seconds by how many of them run, wait and are preempted. A server that takes more than its CUDA graphs hold is
+        given no more than three quarters of the largest one, where the log of its container tells that.
     type: int
     default: 0
   request_timeout:

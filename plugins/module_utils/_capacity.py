@@ -27,6 +27,13 @@ _CONFIGURATION = "vllm:cache_config_info"
 _PREEMPTIONS = "vllm:num_preemptions_total"
 # As each engine logs it at its start (kv_cache_utils.py of vLLM 0.22.1 and 0.32.0).
 _LOGGED = re.compile(r"(?:(?P<engine>\(EngineCore[^)]*\)).*)?\b[CG]PU KV cache size: (?P<tokens>\d[\d,]{0,18}) tokens")
+# In the configuration that each engine logs at its start (core.py of both).
+_GRAPHS = re.compile(r"'cudagraph_mode': <CUDAGraphMode\.(?!NONE).*'max_cudagraph_capture_size': (?P<tokens>\d{1,9})")
+# The share of the largest CUDA graph that requests under way may take; the rest is for the prompts that begin beside
+# them. On an H200, graphs up to 512: 13,227 tokens a second at 256 requests, 14,264 at 384, 9,864 at 512, 8,703 at 768
+# (docs/real_gpus.md). Smaller graphs are no reason for so few requests: there a step without a graph may be the faster.
+_IN_GRAPHS = 0.75
+_LEAST_GRAPHS = 512
 _FULL = 0.95  # of the KV cache
 _GROWTH = 1.25
 _SHRINKAGE = 0.9
@@ -37,17 +44,32 @@ class Capacity(NamedTuple):
 
     seats: Optional[int] = None  # --max-num-seqs, of all engines
     kv_tokens: Optional[int] = None  # of all engines
+    in_graphs: Optional[int] = None  # requests whose steps mostly fit CUDA graphs, of all engines
 
 
-def logged_tokens(lines: Iterable[str]) -> Optional[int]:
-    """Return the KV cache's size in tokens, of all engines, from the log of a server's start; None where it lacks."""
-    found = (_LOGGED.search(line) for line in lines)
-    engines = {match["engine"]: int(match["tokens"].replace(",", "")) for match in found if match}
-    return sum(engines.values()) or None
+class Logged(NamedTuple):
+    """What the log of a server's start tells; None where it does not."""
+
+    kv_tokens: Optional[int] = None  # of all engines
+    graph_tokens: Optional[int] = None  # of an engine's largest CUDA graph
 
 
-def capacity_of(arguments: Sequence[str], metrics: Optional[str], logged: Optional[int] = None) -> Capacity:
-    """Return the capacity from a server's arguments, its /metrics, and the KV cache's tokens that its log tells.
+NOTHING_LOGGED = Logged()
+
+
+def logged(lines: Iterable[str]) -> Logged:
+    """Return the KV cache's size and that of the largest CUDA graph, in tokens, from the log of a server's start."""
+    engines, largest = dict[Optional[str], int](), None
+    for line in lines:
+        if match := _LOGGED.search(line):
+            engines[match["engine"]] = int(match["tokens"].replace(",", ""))
+        elif match := _GRAPHS.search(line):
+            largest = int(match["tokens"])
+    return Logged(sum(engines.values()) or None, largest)
+
+
+def capacity_of(arguments: Sequence[str], metrics: Optional[str], told: Logged = NOTHING_LOGGED) -> Capacity:
+    """Return the capacity from a server's arguments, its /metrics, and what the log of its start told.
 
     vLLM 0.32.0 tells the KV cache's size in tokens; older ones tell blocks, which for models with sliding windows
     hold fewer tokens than blocks times their size (0.22.1: 4.57 of 4.87 million).
@@ -62,7 +84,10 @@ def capacity_of(arguments: Sequence[str], metrics: Optional[str], logged: Option
         tokens = None
     # vLLM, too, takes the last.
     seats = numbers_of(arguments, "--max-num-seqs")[-1:]
-    return Capacity(seats[0] * engines if seats else None, tokens or logged)
+    in_graphs = None
+    if told.graph_tokens and told.graph_tokens >= _LEAST_GRAPHS:
+        in_graphs = int(told.graph_tokens * _IN_GRAPHS) * engines
+    return Capacity(seats[0] * engines if seats else None, tokens or told.kv_tokens, in_graphs)
 
 
 def preemptions(metrics: Optional[str]) -> float:
@@ -71,6 +96,17 @@ def preemptions(metrics: Optional[str]) -> float:
         return sum(sample.value for sample in samples(metrics or "", (_PREEMPTIONS,)))
     except MetricsError:
         return 0.0
+
+
+def most(capacity: Capacity, allowed: int = MOST) -> int:
+    """Return the most requests to keep under way: no more than the server's CUDA graphs hold, where it has more seats.
+
+    A server that is not told how many it takes at once takes more than its graphs hold, on a GPU with 70 GiB and more.
+    """
+    inside = capacity.in_graphs
+    if inside is None or (capacity.seats is not None and capacity.seats <= inside):
+        return allowed
+    return min(allowed, inside)
 
 
 def first_guess(capacity: Capacity, expected_tokens: float, waiting: int, allowed: int = MOST) -> int:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import (
     MOST,
+    NOTHING_LOGGED,
+    Capacity,
     adjusted,
     capacity_of,
     first_guess,
+    most,
     preemptions,
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._connection_limit import allow_connections
@@ -38,7 +40,7 @@ class CrewSize:
         self._crew = crew
         self._allowed = max(1, allow_connections(servers * (concurrency or MOST)) // servers)
         self._changed = -math.inf
-        self.logged_tokens: Optional[int] = None  # of the KV cache, as the server's log tells
+        self.logged = NOTHING_LOGGED
         self._preemptions = 0.0
 
     def begin(self) -> None:
@@ -54,7 +56,8 @@ class CrewSize:
         if math.isinf(self._changed):
             size = self._guess(looks.metrics)
         else:
-            size = adjusted(self._crew.size, counters, preempted > self._preemptions, self._allowed)
+            allowed = most(self._capacity(looks.metrics), self._allowed)
+            size = adjusted(self._crew.size, counters, preempted > self._preemptions, allowed)
         self._changed, self._preemptions = looks.last.at, preempted
         self._crew.size = size
 
@@ -62,5 +65,8 @@ class CrewSize:
         waiting = len(self._queue)
         expected = self._queue.tokens_left() / waiting if waiting else 0.0
         asked = waiting + self._crew.at_work
-        capacity = capacity_of(self._arguments, metrics, self.logged_tokens)
-        return first_guess(capacity, expected, max(1, asked), self._allowed)
+        capacity = self._capacity(metrics)
+        return first_guess(capacity, expected, max(1, asked), most(capacity, self._allowed))
+
+    def _capacity(self, metrics: str | None) -> Capacity:
+        return capacity_of(self._arguments, metrics, self.logged)

@@ -66,7 +66,7 @@ class Replica:
         """See who answers, and what it has room for."""
         if self._container is not None and not self._spec.concurrency:
             loop = asyncio.get_running_loop()
-            self.size.logged_tokens = await loop.run_in_executor(None, self._container.kv_cache_tokens)
+            self.size.logged = await loop.run_in_executor(None, self._container.logged)
         await self.watch.meet()
         if not self.crew.size:  # it told nothing of itself
             self.size.begin()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional, Protocol
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import Logged
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._observation import Container
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._server_verdict import Verdict
 
@@ -33,8 +34,8 @@ class ServerContainer(Protocol):
     def explain(self, verdict: Verdict, since: Optional[float]) -> Explanation:
         """Return what the log and the host tell of a server that is down; ``since`` is its life's start."""
 
-    def kv_cache_tokens(self) -> Optional[int]:
-        """Return the KV cache's size that the log of the last start tells; None where it does not."""
+    def logged(self) -> Logged:
+        """Return what the log of the last start tells of the server's room; nothing where it cannot be read."""
 
     def restart(self) -> None:
         """Stop the container, if it runs, and start it again as it is. Raises ContainerTrouble."""

@@ -9,7 +9,7 @@ import itertools
 from typing import Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _stages
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import logged_tokens
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import NOTHING_LOGGED, Logged, logged
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._diagnosis import Diagnosis, diagnose
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._engine import Engine, EngineError, connect
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._evidence import explained
@@ -20,7 +20,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._server_container im
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._server_verdict import STUCK, Verdict
 
 _LOG_LINES = 3000
-_START_LINES = 5000  # in which a start tells of its KV cache
+_START_LINES = 5000  # in which a start tells of its graphs and its KV cache
 _STOP_SECONDS = 30
 
 
@@ -75,16 +75,16 @@ class DockerContainer:
         found = diagnose(lines, ended, container.oom_killed)
         return explained(found, engine, container.id, started)
 
-    def kv_cache_tokens(self) -> Optional[int]:
-        """Return the KV cache's size that the log of the last start tells; None where it does not."""
+    def logged(self) -> Logged:
+        """Return what the log of the last start tells of the server's room; nothing where it cannot be read."""
         try:
             container = self.inspect()
             if container is None:
-                return None
+                return NOTHING_LOGGED
             lines = self._reached().log_lines(container.id, since=container.started)
-            return logged_tokens(itertools.islice(lines, _START_LINES))
+            return logged(itertools.islice(lines, _START_LINES))
         except (ContainerTrouble, EngineError):
-            return None
+            return NOTHING_LOGGED
 
     def restart(self) -> None:
         """Stop the container, if it runs, and start it again as it is. Raises ContainerTrouble."""

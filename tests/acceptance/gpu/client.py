@@ -22,9 +22,9 @@ QUESTIONS = HERE.parent / "vllm/files/gpqa.csv"
 CONCURRENCY, REPEATS, TOKENS, TURNS = 128, 96, 1024, 6
 # As vLLM would choose them where the steps of so many requests lie, and few else. A step without a graph takes four
 # times as long: without one for 128 requests and a prompt, a turn tells how many such steps there were.
-GRAPHS = (1, 8, 32, 64, 96, 112, 120, 128, 136, 144, 152, 160, 176, 192, 224, 256, 384, 512)
-# Requests at once, up to the largest graph and beyond it: whether an eval that sizes itself goes too far.
-AT_ONCE = (128, 256, 384, 512, 768)
+GRAPHS = (1, 8, 32, 64, 96, 112, 120, 128, 136, 144, 152, 160, 176, 192, 224, 256, 384, 512, 640, 768, 896, 1024)
+# Requests at once: what an eval of a server with such graphs goes up to, and what it went up to before, beyond them.
+AT_ONCE = (128, 384, 768, 1100)
 # Seconds that a turn may take. What one that was cut off has asked goes on in the server: none is begun with less.
 _TURN = 80
 
@@ -50,7 +50,7 @@ class ClientSteps(CommonSteps):
         yield Step(served[0], on(partial(self.deploy, "deploy replies that begin well", [server])), 300, made)
         yield Step(warm[0], on(self.warm_up), 120, served)
         yield Step(compared[0], on(self.beside), 2 * TURNS * _TURN, warm)
-        yield Step("speed by requests at once", on(self.by_requests), 300, compared)
+        yield Step("speed by requests at once", on(self.by_requests), 400, compared)
         # A further call may want the server until then. One that has requests ends them first, for up to a minute.
         yield Step("teardown, replies that begin well", on(self.teardown), 150, compared)
 
@@ -76,8 +76,8 @@ class ClientSteps(CommonSteps):
         """Return the server's speed by how many requests it has, each for about twice the length of a reply."""
         found: dict[int, dict[str, float]] = {}
         for at_once in AT_ONCE:
-            with self._counted(f"{at_once}-at-once", 3 * at_once, at_once) as found[at_once]:
-                load.generate(self.port, MODEL, at_once, 3 * at_once, TOKENS, ends=True)
+            with self._counted(f"{at_once}-at-once", 2 * at_once, at_once) as found[at_once]:
+                load.generate(self.port, MODEL, at_once, 2 * at_once, TOKENS, ends=True)
         return {"graphs_up_to": GRAPHS[-1], "reply_tokens": TOKENS, "while_full": found}
 
     def _turn(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:

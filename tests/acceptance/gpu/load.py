@@ -22,6 +22,8 @@ from record import expect
 _PROMPT_TOKENS = 128
 # What a server may take to count its last reply.
 _ANSWER_SECONDS = 10.0
+# What one of a thousand requests may take: 1,024 steps of a tenth of a second, and the wait before them.
+_REPLY_SECONDS = 300.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -37,7 +39,7 @@ def generate(
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=120) as reply:
+        with urllib.request.urlopen(request, timeout=_REPLY_SECONDS) as reply:
             return int(json.load(reply)["usage"]["completion_tokens"])
 
     with ThreadPoolExecutor(concurrency) as pool:

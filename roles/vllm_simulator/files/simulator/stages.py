@@ -66,7 +66,7 @@ STAGES = (
                 "Initializing a V1 LLM engine (v{version}) with config: model='{model}', speculative_config=None, "
                 "tokenizer='{model}', dtype=torch.bfloat16, max_seq_len={max_model_len}, "
                 "tensor_parallel_size={tensor_parallel_size}, quantization=mxfp4, enforce_eager={enforce_eager}, "
-                "kv_cache_dtype={kv_cache_dtype}, served_model_name={served}",
+                "kv_cache_dtype={kv_cache_dtype}, served_model_name={served}, compilation_config={compilation_config}",
             ),
         ),
     ),

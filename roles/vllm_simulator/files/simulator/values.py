@@ -27,6 +27,8 @@ def log_values(arguments: Arguments, configuration: Configuration, environment: 
     wanted = arguments.gpu_memory_utilization * _GPU_MEMORY
     memory = max(1.0, wanted - weights / max(1, arguments.tensor_parallel_size) - 2.0)
     length = arguments.max_model_len or LONGEST
+    graphs = arguments.max_cudagraph_capture_size or 1024
+    mode, largest = ("NONE: 0", 0) if arguments.enforce_eager else ("FULL_AND_PIECEWISE: (2, 1)", graphs)
     return {
         "version": configuration.version,
         "model": arguments.model,
@@ -34,7 +36,8 @@ def log_values(arguments: Arguments, configuration: Configuration, environment: 
         "given": {**arguments.given, **({"api_key": ["***"]} if arguments.api_key else {})},
         "max_model_len": length,
         "max_num_seqs": arguments.max_num_seqs,
-        "capture_size": arguments.max_cudagraph_capture_size or 1024,
+        "capture_size": graphs,
+        "compilation_config": f"{{'cudagraph_mode': <CUDAGraphMode.{mode}>, 'max_cudagraph_capture_size': {largest}}}",
         "scheduling": "disabled" if arguments.async_scheduling is False else "enabled",
         "tensor_parallel_size": arguments.tensor_parallel_size,
         "enforce_eager": arguments.enforce_eager,

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import (
     Capacity,
+    Logged,
     adjusted,
     capacity_of,
     first_guess,
-    logged_tokens,
+    logged,
+    most,
     preemptions,
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._metrics import EngineCounters
@@ -61,10 +63,63 @@ _LINE = (
 )
 def test_the_kv_cache_is_told_by_the_log(log: str | list[str], tokens: int | None) -> None:
     lines = (METRICS.parent / "logs" / log).read_text().splitlines() if isinstance(log, str) else log
-    assert logged_tokens(lines) == tokens
-    assert capacity_of([], None, tokens) == Capacity(None, tokens)
+    assert logged(lines) == Logged(tokens)
+    assert capacity_of([], None, Logged(tokens)) == Capacity(None, tokens)
     told = (METRICS / "0.32.0-cpu.txt").read_text()
-    assert capacity_of([], told, 5).kv_tokens == 1342177  # the metrics come first
+    assert capacity_of([], told, Logged(5)).kv_tokens == 1342177  # the metrics come first
+
+
+# Shortened from what vLLM 0.22.1 logged on an H200, and 0.32.0 on a CPU.
+_GRAPHS = (
+    "(EngineCore pid=153) INFO 11-22 15:25:24 [core.py:112] Initializing a V1 LLM engine (v%s) with config: "
+    "model='m', compilation_config={'mode': <CompilationMode.%s>, 'cudagraph_mode': <CUDAGraphMode.%s>, "
+    "'cudagraph_capture_sizes': [%s], 'pass_config': {'fuse_act_padding': False}, 'max_cudagraph_capture_size': %s, "
+    "'local_cache_dir': None}"
+)
+_CAPTURED = ("VLLM_COMPILE: 3", "FULL_AND_PIECEWISE: (2, 1)")
+
+
+@pytest.mark.parametrize(
+    ("lines", "found", "in_graphs"),
+    [
+        ([_GRAPHS % ("0.22.1", *_CAPTURED, "1, 1024", "1024"), _LINE % (" pid=1", "4,591")], (4591, 1024), 768),
+        ([_GRAPHS % ("0.22.1", *_CAPTURED, "1, 512", "512")] * 2, (None, 512), 384),
+        # Smaller ones say nothing: a step without a graph may be faster than so few requests.
+        ([_GRAPHS % ("0.22.1", *_CAPTURED, "1, 128", "128")], (None, 128), None),
+        ([_GRAPHS % ("0.22.1", "NONE: 0", "NONE: 0", "", "0")], (None, None), None),
+        ([_GRAPHS % ("0.32.0", "NONE: 0", "NONE: 0", "", "1024")], (None, None), None),
+        ([_GRAPHS % ("0.32.0", *_CAPTURED, "", "None")], (None, None), None),
+    ],
+    ids=["of gpt-oss", "512, restarted", "short", "eager", "eager, its size left in", "unknown"],
+)
+def test_the_graphs_are_told_by_the_log(
+    lines: list[str], found: tuple[int | None, int | None], in_graphs: int | None
+) -> None:
+    assert logged(lines) == found
+    assert capacity_of([], None, logged(lines)).in_graphs == in_graphs
+
+
+@pytest.mark.parametrize(
+    ("capacity", "allowed", "then"),
+    [
+        (Capacity(), 1584, 1584),
+        (Capacity(in_graphs=768), 1584, 768),  # it may take 1,024 at once: it was not told
+        (Capacity(seats=1024, in_graphs=768), 1584, 768),
+        (Capacity(seats=1024, in_graphs=768), 500, 500),
+        # A server that takes no more than its graphs hold is given a few more, which wait.
+        (Capacity(seats=768, in_graphs=768), 1584, 1584),
+        (Capacity(seats=2048, in_graphs=1536), 1584, 1536),
+    ],
+)
+def test_no_more_are_sent_than_graphs_hold_where_there_are_more_seats(
+    capacity: Capacity, allowed: int, then: int
+) -> None:
+    assert most(capacity, allowed) == then
+
+
+def test_each_engine_has_graphs_of_its_own() -> None:
+    two = 'vllm:cache_config_info{engine="0",num_gpu_blocks="9",block_size="16"} 1.0\n' * 2
+    assert capacity_of([], two, Logged(None, 1024)).in_graphs == 1536
 
 
 @pytest.mark.parametrize(

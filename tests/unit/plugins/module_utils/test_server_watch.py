@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _server_watch
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._asker import ServerFailure
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import Logged
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_progress import Progress
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._eval_spec import ARGUMENT_SPEC, EvalSpec
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._gate import Gate
@@ -58,8 +59,8 @@ class Docker:
     def explain(self, verdict: Verdict, since: float | None) -> Explanation:
         return Explanation(f"cause of {verdict.text}", "do something")
 
-    def kv_cache_tokens(self) -> int | None:
-        return None
+    def logged(self) -> Logged:
+        return Logged()
 
     def restart(self) -> None:
         return
