@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def docker_command(name: str, description: Mapping[str, Any], image: Mapping[str, Any] | None) -> list[str]:
+def docker_command(
+    name: str, description: Mapping[str, Any], image: Mapping[str, Any] | None, stop_timeout: int | None = None
+) -> list[str]:
     """Return the command, one option with its value a line, the arguments a word each.
 
     `description` is a readable one (_description.readable): what the image brings along is left out, secrets are
@@ -20,6 +22,8 @@ def docker_command(name: str, description: Mapping[str, Any], image: Mapping[str
     entrypoint = list(description["entrypoint"])
     words = list(description["arguments"])
     lines = ["docker run --detach", f"--name {shlex.quote(name)}", *_options(description)]
+    if stop_timeout:
+        lines.append(f"--stop-timeout {stop_timeout}")
     if entrypoint != own:
         # The command line takes one word; the others stand before the arguments.
         lines.append(f"--entrypoint {shlex.quote(entrypoint[0] if entrypoint else '')}")

@@ -26,6 +26,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._port import conflic
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._situation import Situation
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._stage_markers import STAGE_TIMEOUTS
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._start_job import start_job
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._stop_times import stop_times
 
 _NEXT = ".next"
 # How often a server is looked at again because another controller works on it, too, and the seconds in between.
@@ -245,14 +246,16 @@ def _placed(engine: Engine, parameters: Mapping[str, Any], outcome: Outcome) -> 
 def _stop_and_remove(engine: Engine, outcome: Outcome, parameters: Mapping[str, Any]) -> None:
     situation = outcome.situation
     if situation.plan.stop and situation.container:
-        if parameters["drain_timeout"] and situation.status == "running":
-            outcome.requests_dropped = drain(metrics_of(situation.container), parameters["drain_timeout"])
+        told = parameters["drain_timeout"], parameters["stop_timeout"]
+        drain_timeout, stop_timeout = stop_times(*told, situation.container)
+        if drain_timeout and situation.status == "running":
+            outcome.requests_dropped = drain(metrics_of(situation.container), drain_timeout)
         if outcome.requests_dropped:
             outcome.warnings.append(
                 f"{parameters['name']} was stopped with {outcome.requests_dropped} requests unfinished, after "
-                f"{parameters['drain_timeout']} s; set a longer drain_timeout to wait for them"
+                f"{drain_timeout} s; set a longer drain_timeout to wait for them"
             )
-        engine.stop(situation.container["Id"], parameters["stop_timeout"])
+        engine.stop(situation.container["Id"], stop_timeout)
     if situation.plan.remove and situation.container:
         engine.remove(situation.container["Id"])
 

@@ -74,7 +74,7 @@ def _name_problems(parameters: Mapping[str, Any]) -> Iterator[str]:
             f"the first a letter or digit; got {name!r}"
         )
     for option, least in (("timeout", 1), ("stop_timeout", 1), ("drain_timeout", 0)):
-        if parameters[option] < least:
+        if parameters[option] is not None and parameters[option] < least:
             yield f"{option}: expected seconds, {least} or more, got {parameters[option]}"
     for stage, seconds in (parameters["stage_timeouts"] or {}).items():
         if stage not in STAGE_TIMEOUTS:

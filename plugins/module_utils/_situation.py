@@ -75,16 +75,19 @@ def serving(
         waits(parameters),
         parameters["start"],
     )
+    made_with = container["Config"].get("StopTimeout") if container else None
     before: dict[str, Any] = {"state": status_of(container) or "absent"}
     if observed:
         before.update(_description.readable(observed, image))
-        before["docker_command"] = docker_command(parameters["name"], before, image)
+        before["docker_command"] = docker_command(parameters["name"], before, image, made_with)
     readable = _description.readable(wanted, image)
     after = {**before, **{difference.key: difference.after for difference in drift}} if observed else dict(readable)
     if steps.create or steps.restart_policy:
         after["restart_policy"] = wanted["restart_policy"]
     shown = {**(readable if steps.create else before), "restart_policy": after["restart_policy"]}
-    after["docker_command"] = docker_command(parameters["name"], shown, image)
+    after["docker_command"] = docker_command(
+        parameters["name"], shown, image, body["StopTimeout"] if steps.create else made_with
+    )
     if steps.create or steps.start:
         after["state"] = _NEW_STATE[parameters["state"]]
     return Situation(container, body, steps, tuple(difference.key for difference in drift), before, after)

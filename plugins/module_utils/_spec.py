@@ -21,6 +21,7 @@ from ansible_collections.gpt_oss.fleet.plugins.module_utils._description import 
     readable,
 )
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._parameters import gpu_ids, size_bytes, ulimit_pair
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._stop_times import stop_timeout_of
 
 KEY_TARGET = "/run/secrets/vllm_api_key"
 # The key must show neither in the arguments nor in the environment that inspect tells, so the container reads it: with
@@ -43,6 +44,8 @@ def wanted_body(parameters: Mapping[str, Any], image: Mapping[str, Any] | None, 
         "Env": _environment(parameters, defaults),
         "Labels": {str(name): str(value) for name, value in (parameters["labels"] or {}).items()},
         "HostConfig": _host_config(parameters, policy),
+        # No part of the description: another one is no reason to make a server anew.
+        "StopTimeout": stop_timeout_of(parameters["stop_timeout"], arguments),
     }
     if parameters["user"]:
         body["User"] = parameters["user"]

@@ -249,9 +249,11 @@ options:
     type: dict
   stop_timeout:
     description:
-      - The seconds that a server is given to stop by itself.
+      - The seconds that a server is given to stop by itself, before the engine kills it.
+      - A container is made with it, so that C(docker stop) gives as many. Another number alone makes no new container.
+      - What is not given is as the container was made; and for a new one 30, or 30 more than the
+        C(--shutdown-timeout) among its O(arguments).
     type: int
-    default: 30
   kernel_proof:
     description:
       - What the log must say of the kernels that the server chose, as P(gpt_oss.fleet.resolve_servers#filter) returns
@@ -262,8 +264,8 @@ options:
     description:
       - The seconds that a server which is to be stopped or replaced is given to finish the requests that it has, before
         it is told to stop. New requests are still taken meanwhile, so keep clients away from it. V(0) does not wait.
+      - What is not given is the C(--shutdown-timeout) with which that server runs, or else 60.
     type: int
-    default: 60
   rollback:
     description:
       - Go back to the newest accepted description (see O(state=accepted)) that is not the one given here. Asked for
@@ -523,9 +525,9 @@ def argument_spec() -> dict[str, Any]:
         "start": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 1800},
         "stage_timeouts": {"type": "dict"},
-        "stop_timeout": {"type": "int", "default": 30},
+        "stop_timeout": {"type": "int"},
         "kernel_proof": {"type": "dict"},
-        "drain_timeout": {"type": "int", "default": 60},
+        "drain_timeout": {"type": "int"},
         "rollback": {"type": "bool", "default": False},
         "proofs": {"type": "list", "elements": "str", "default": []},
         "state_path": {"type": "path", "default": "/var/lib/gpt_oss/servers"},

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from conftest import MODEL, Parameters, Run, simulated
 from playbook_host import one_host, said
@@ -69,6 +70,34 @@ def test_no_waiting_when_none_is_wanted(parameters: Parameters, vllm_container: 
     vllm_container({**wanted, "state": "stopped", "drain_timeout": 0, "stop_timeout": 1})
     assert time.monotonic() - begin < 15, "the request takes 20 s"
     asking.join()
+
+
+def test_docker_stop_gives_the_time_that_the_server_was_to_have(
+    parameters: Parameters, vllm_container: Run, engine: docker.APIClient
+) -> None:
+    drains = [*parameters["arguments"], "--shutdown-timeout", "20"]
+    wanted = {**parameters, "arguments": drains, "environment": simulated(latency_seconds=13), "wait": False}
+    assert not vllm_container({**wanted, "stop_timeout": 40}).get("failed")
+    time.sleep(2)
+    assert not vllm_container({**wanted, "stop_timeout": 50})["changed"], "it is nothing that a server must end for"
+    found: list[Any] = []
+    asking = ask(parameters["port"], found)
+    # As the command line does without --time: the engine's own number would be 10.
+    engine._raise_for_status(engine._post(engine._url("/containers/{0}/stop", parameters["name"]), timeout=60))
+    asking.join()
+    assert found == ["stop"]
+    assert engine.inspect_container(parameters["name"])["State"]["ExitCode"] == 0
+
+
+def test_a_server_is_waited_for_as_long_as_it_was_made_to(parameters: Parameters, vllm_container: Run) -> None:
+    drains = [*parameters["arguments"], "--shutdown-timeout", "1"]
+    wanted = {**parameters, "arguments": drains, "environment": simulated(latency_seconds=40), "wait": False}
+    assert not vllm_container(wanted).get("failed")
+    time.sleep(2)
+    asking = ask(parameters["port"], [])
+    result = vllm_container({"name": parameters["name"], "state": "absent", "docker_host": parameters["docker_host"]})
+    asking.join()
+    assert "stopped with 1 requests unfinished, after 1 s" in str(result["warnings"])
 
 
 def test_teardown_waits_as_long_as_the_entry_says(tmp_path: Path, parameters: Parameters, vllm_container: Run) -> None:

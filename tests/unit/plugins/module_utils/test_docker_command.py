@@ -16,7 +16,9 @@ def command_of(**options: Any) -> list[str]:
     parameters = {name: option.get("default") for name, option in argument_spec().items()}
     parameters.update({"name": "s", "image": "i:1", "restart_policy": "no", **options})
     body = wanted_body(parameters, IMAGE, parameters["restart_policy"])
-    return docker_command("s", readable(description(body, IMAGE), IMAGE), IMAGE)
+    # Most have what every server has by default, which is not looked at here.
+    stop_timeout = body["StopTimeout"] if options.get("stop_timeout") else None
+    return docker_command("s", readable(description(body, IMAGE), IMAGE), IMAGE, stop_timeout)
 
 
 def test_the_original_recipe_is_told_as_it_was_given() -> None:
@@ -41,6 +43,7 @@ OPTIONS: list[tuple[dict[str, Any], list[str]]] = [
     ({"gpus": "0,1", "gpu_access": "cdi"}, ["--device nvidia.com/gpu=0", "--device nvidia.com/gpu=1"]),
     ({"network_mode": "host"}, ["--network host"]),
     ({"restart_policy": "always"}, ["--restart always"]),
+    ({"stop_timeout": 90}, ["--stop-timeout 90"]),
     ({"ulimits": {"nofile": "1:2"}, "shm_size": "1m"}, ["--shm-size 1048576", "--ulimit nofile=1:2"]),
     (
         {

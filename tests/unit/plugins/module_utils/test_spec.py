@@ -42,6 +42,7 @@ ORIGINAL: dict[str, Any] = {
     "labels": None,
     "api_key_file": None,
     "restart_policy": "unless-stopped",
+    "stop_timeout": None,
 }
 
 
