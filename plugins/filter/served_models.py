@@ -45,6 +45,7 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._arguments import text_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._shapes import guarded
 
 
@@ -59,23 +60,12 @@ def served_models(
         if repo_id.startswith(("/", ".", "~")) or repo_id.count("/") != 1:
             continue
         model = known.get(repo_id, {})
-        asked = _asked(server.get("arguments") or [])
+        asked = text_of([str(argument) for argument in server.get("arguments") or []], "--revision")
         revision = asked or model.get("commit") or "main"
         verified = bool(model.get("verified")) and revision == model.get("commit")
         row: dict[str, Any] = {"repo_id": repo_id, "revision": revision, "servers": [], "verified": verified}
         found.setdefault((repo_id, revision), row)["servers"].append(server["name"])
     return list(found.values())
-
-
-def _asked(arguments: Sequence[Any]) -> str | None:
-    """Return the revision that the server's own arguments ask for."""
-    texts = [str(argument) for argument in arguments]
-    for place, text in enumerate(texts):
-        if text == "--revision":
-            return texts[place + 1] if place + 1 < len(texts) else None
-        if text.startswith("--revision="):
-            return text.partition("=")[2]
-    return None
 
 
 class FilterModule:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import takewhile
 from typing import NamedTuple, Optional
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._arguments import number_of
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._metrics import EngineCounters, MetricsError, samples
 
 # As the published recipe for evals sets --max-num-seqs, where the server does not tell its own.
@@ -82,12 +82,11 @@ def capacity_of(arguments: Sequence[str], metrics: Optional[str], told: Logged =
         tokens = sum(size for size in sizes if size) or None
     except MetricsError:
         tokens = None
-    # vLLM, too, takes the last.
-    seats = numbers_of(arguments, "--max-num-seqs")[-1:]
+    seats = number_of(arguments, "--max-num-seqs")
     in_graphs = None
     if told.graph_tokens and told.graph_tokens >= _LEAST_GRAPHS:
         in_graphs = int(told.graph_tokens * _IN_GRAPHS) * engines
-    return Capacity(seats[0] * engines if seats else None, tokens or told.kv_tokens, in_graphs)
+    return Capacity(None if seats is None else seats * engines, tokens or told.kv_tokens, in_graphs)
 
 
 def preemptions(metrics: Optional[str]) -> float:
@@ -139,17 +138,3 @@ def _cache_tokens(labels: Mapping[str, str]) -> Optional[int]:
         return int(told)
     blocks, size = labels.get("num_gpu_blocks", ""), labels.get("block_size", "")
     return int(blocks) * int(size) if blocks.isdigit() and size.isdigit() else None
-
-
-def numbers_of(arguments: Sequence[str], name: str) -> list[int]:
-    """Return the whole numbers of an argument, each time that it is given: as words after it, or one with =."""
-    found = []
-    for index, word in enumerate(arguments):
-        if word == name:
-            following = arguments[index + 1 :]
-        elif word.startswith(f"{name}="):
-            following = [word.partition("=")[2]]
-        else:
-            continue
-        found += [int(text) for text in takewhile(str.isdigit, following)]
-    return found

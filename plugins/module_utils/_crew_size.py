@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import (
     MOST,
     NOTHING_LOGGED,
-    Capacity,
     adjusted,
     capacity_of,
     first_guess,
@@ -39,6 +38,7 @@ class CrewSize:
         self._queue = queue
         self._crew = crew
         self._allowed = max(1, allow_connections(servers * (concurrency or MOST)) // servers)
+        self._most = self._allowed
         self._changed = -math.inf
         self.logged = NOTHING_LOGGED
         self._preemptions = 0.0
@@ -56,8 +56,7 @@ class CrewSize:
         if math.isinf(self._changed):
             size = self._guess(looks.metrics)
         else:
-            allowed = most(self._capacity(looks.metrics), self._allowed)
-            size = adjusted(self._crew.size, counters, preempted > self._preemptions, allowed)
+            size = adjusted(self._crew.size, counters, preempted > self._preemptions, self._most)
         self._changed, self._preemptions = looks.last.at, preempted
         self._crew.size = size
 
@@ -65,8 +64,6 @@ class CrewSize:
         waiting = len(self._queue)
         expected = self._queue.tokens_left() / waiting if waiting else 0.0
         asked = waiting + self._crew.at_work
-        capacity = self._capacity(metrics)
-        return first_guess(capacity, expected, max(1, asked), most(capacity, self._allowed))
-
-    def _capacity(self, metrics: str | None) -> Capacity:
-        return capacity_of(self._arguments, metrics, self.logged)
+        capacity = capacity_of(self._arguments, metrics, self.logged)
+        self._most = most(capacity, self._allowed)
+        return first_guess(capacity, expected, max(1, asked), self._most)

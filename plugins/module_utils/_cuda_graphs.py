@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import capacity_of, numbers_of
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._arguments import numbers_of
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import capacity_of
 
 # What vLLM takes at once where it is not told, on the smaller of its kinds of GPUs (engine/arg_utils.py).
 _LEAST_SEATS = 256

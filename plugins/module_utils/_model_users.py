@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ansible_collections.gpt_oss.fleet.plugins.module_utils import _accepted, _json_text
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._arguments import text_of
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._description import LABEL, LABEL_REVISION
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._hf_cache import is_commit
 from ansible_collections.gpt_oss.fleet.plugins.module_utils._host_docker import ask, docker_problem
@@ -102,22 +103,13 @@ def use_of(who: str, words: Sequence[str], labels: Mapping[str, str], others: Se
     place = next((match for text in texts if (match := _PLACE.search(text))), None)
     if place:
         return Use(who, place["model"].replace("--", "/"), (place["commit"],) if place["commit"] else (), also)
-    told = _option(words, "--model") or _option(words, "serve")
+    told = text_of(words, "--model") or text_of(words, "serve")
     if not _REPO_ID.fullmatch(told):
         return Use(who)
-    revision, label = _option(words, "--revision"), labels.get(LABEL_REVISION)
+    revision, label = text_of(words, "--revision"), labels.get(LABEL_REVISION)
     # A server that is labelled and names no revision takes main when it starts again, whatever that is by then.
     revisions = tuple(filter(None, (label, revision or (_MAIN if label else None))))
     return Use(who, told, revisions, also)
-
-
-def _option(words: Sequence[str], name: str) -> str:
-    for number, word in enumerate(words):
-        if word == name and number + 1 < len(words):
-            return words[number + 1]
-        if word.startswith(f"{name}="):
-            return word.partition("=")[2]
-    return ""
 
 
 def _of_accepted(path: Path) -> Iterator[Use]:

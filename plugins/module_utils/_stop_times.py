@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from ansible_collections.gpt_oss.fleet.plugins.module_utils._capacity import numbers_of
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._arguments import number_of
 
-_DRAIN_SECONDS = 60
-# What vLLM takes to end once the last request is done.
-_END_SECONDS = 30
+DRAIN_SECONDS = 60
+# What vLLM takes to end once the last request is done; beyond it the engine kills.
+END_SECONDS = 30
 
 
 def stop_timeout_of(told: Optional[int], arguments: Sequence[str]) -> int:
     """Return the seconds until the engine kills a server: as told, or 30 beyond those that its requests may take."""
-    return told or _own_seconds(arguments) + _END_SECONDS
+    return told or _own_seconds(arguments) + END_SECONDS
 
 
 def stop_times(drain: Optional[int], stop: Optional[int], container: Mapping[str, Any]) -> tuple[int, int]:
@@ -27,10 +27,10 @@ def stop_times(drain: Optional[int], stop: Optional[int], container: Mapping[str
     """
     config = container["Config"]
     arguments = config.get("Cmd") or []
-    seconds = drain if drain is not None else _own_seconds(arguments) or _DRAIN_SECONDS
+    seconds = drain if drain is not None else _own_seconds(arguments) or DRAIN_SECONDS
     return seconds, stop or config.get("StopTimeout") or stop_timeout_of(None, arguments)
 
 
 def _own_seconds(arguments: Sequence[str]) -> int:
     """Return how long vLLM, once told to stop, takes requests to their end; without the argument it drops them."""
-    return next(iter(numbers_of(arguments, "--shutdown-timeout")[-1:]), 0)
+    return number_of(arguments, "--shutdown-timeout") or 0

@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.gpt_oss.fleet.plugins.module_utils._stop_times import DRAIN_SECONDS, END_SECONDS
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._recipe_plan import Plan
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._server_options import flags_of
 from ansible_collections.gpt_oss.fleet.plugins.plugin_utils._vllm_versions import alive
-
-_SECONDS = 60
-# What vLLM takes to end once the last request is done; beyond it the engine kills.
-_MARGIN = 30
 
 
 @dataclass(frozen=True)
@@ -36,13 +33,13 @@ def drain_of(plan: Plan) -> Drain:
     told = options.get("stop_timeout")
     template = [str(word) for word in drain.get("arguments") or []]
     if not template or not alive(plan.version, drain):
-        return Drain(int(options.get("drain_timeout", _SECONDS)), int(told or _MARGIN))
+        return Drain(int(options.get("drain_timeout", DRAIN_SECONDS)), int(told or END_SECONDS))
     # Whoever shortens the stop alone means the whole of it.
-    most = _SECONDS if told is None else min(_SECONDS, max(0, int(told) - _MARGIN))
+    most = DRAIN_SECONDS if told is None else min(DRAIN_SECONDS, max(0, int(told) - END_SECONDS))
     seconds = int(options.get("drain_timeout", most))
     own = template[0] in flags_of(options.get("arguments", []))
     arguments = [word.replace("{drain_timeout}", str(seconds)) for word in template] if seconds and not own else []
-    return Drain(seconds, int(told or seconds + _MARGIN), arguments)
+    return Drain(seconds, int(told or seconds + END_SECONDS), arguments)
 
 
 def drain_problems(plan: Plan) -> Iterator[str]:
@@ -51,5 +48,5 @@ def drain_problems(plan: Plan) -> Iterator[str]:
     if drain.arguments and drain.stop_timeout <= drain.seconds:
         yield (
             f"stop_timeout {drain.stop_timeout} must be larger than drain_timeout {drain.seconds}, or the server is "
-            f"killed while it finishes requests; set {drain.seconds + _MARGIN}, or leave it out"
+            f"killed while it finishes requests; set {drain.seconds + END_SECONDS}, or leave it out"
         )

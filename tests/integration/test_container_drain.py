@@ -83,7 +83,7 @@ def test_docker_stop_gives_the_time_that_the_server_was_to_have(
     found: list[Any] = []
     asking = ask(parameters["port"], found)
     # As the command line does without --time: the engine's own number would be 10.
-    engine._raise_for_status(engine._post(engine._url("/containers/{0}/stop", parameters["name"]), timeout=60))
+    engine.stop(parameters["name"])
     asking.join()
     assert found == ["stop"]
     assert engine.inspect_container(parameters["name"])["State"]["ExitCode"] == 0

@@ -49,7 +49,7 @@ def test_more_are_sent_while_all_of_them_run(evals: Evals) -> None:
 def test_no_more_are_sent_than_the_graphs_of_the_server_hold(
     parameters: Parameters, vllm_container: Run, tmp_path: Path, seats: list[str]
 ) -> None:
-    arguments = [*parameters.get("arguments", []), "--max-cudagraph-capture-size", "512", *seats]
+    arguments = [*parameters["arguments"], "--max-cudagraph-capture-size", "512", *seats]
     started = vllm_container({**parameters, "arguments": arguments, "environment": simulated(latency_seconds=8)})
     assert not started.get("failed"), started["msg"]
     own = {"model": parameters["model"], "container": parameters["name"], "docker_host": DOCKER_HOST}

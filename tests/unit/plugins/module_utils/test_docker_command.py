@@ -16,9 +16,7 @@ def command_of(**options: Any) -> list[str]:
     parameters = {name: option.get("default") for name, option in argument_spec().items()}
     parameters.update({"name": "s", "image": "i:1", "restart_policy": "no", **options})
     body = wanted_body(parameters, IMAGE, parameters["restart_policy"])
-    # Most have what every server has by default, which is not looked at here.
-    stop_timeout = body["StopTimeout"] if options.get("stop_timeout") else None
-    return docker_command("s", readable(description(body, IMAGE), IMAGE), IMAGE, stop_timeout)
+    return docker_command("s", readable(description(body, IMAGE), IMAGE), IMAGE, options.get("stop_timeout"))
 
 
 def test_the_original_recipe_is_told_as_it_was_given() -> None:
